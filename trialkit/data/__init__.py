@@ -1,0 +1,1 @@
+"""Reading, writing and checking trial data; design matrices from formulas."""

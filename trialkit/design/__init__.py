@@ -1,0 +1,1 @@
+"""Who got what, and when: designs, their checks, populations and randomisation lists."""

@@ -1,0 +1,1 @@
+"""Plain arrays in, matplotlib Axes out, in one quiet style."""

@@ -1,0 +1,1 @@
+"""Tables and pages made of results, and of nothing behind them."""

@@ -1,0 +1,123 @@
+"""How a table looks in a terminal and in a notebook: rounded for reading, never for use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from math import isinf, isnan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["as_html", "as_text", "format_cell", "format_p"]
+
+SIGNIFICANT_DIGITS = 4
+# Said under the table instead of in every row.
+HIDDEN_COLUMNS = ("method", "scale", "ci_level")
+MAX_TEXT_ROWS = 40
+
+_STYLE = (
+    "border-collapse:collapse;font-variant-numeric:tabular-nums;"
+    "border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor"
+)
+_CELL = "padding:.25em .75em;text-align:{align};border:none"
+
+
+def format_p(p_value: float) -> str:
+    """A p-value as papers print it: three decimals, `<0.001` below that, `>0.999` above."""
+    if isnan(p_value):
+        return ""
+    if p_value < 0.001:
+        return "<0.001"
+    return ">0.999" if p_value > 0.999 else f"{p_value:.3f}"
+
+
+def format_cell(name: str, value: object) -> str:
+    """One cell as text: p-values as papers print them, floats to four significant digits."""
+    if isinstance(value, float):
+        if isnan(value):
+            return ""
+        if name.startswith("p_"):
+            return format_p(value)
+        if isinf(value):
+            return "inf" if value > 0 else "-inf"
+        return _format_float(value)
+    return "" if value is None else str(value)
+
+
+def as_text(frame: pd.DataFrame, *, title: str, notes: Sequence[str]) -> str:
+    """The table in fixed-width text, numbers right-aligned, notes below; one screen long."""
+    names, rows = _cells(frame)
+    is_number = [_is_numeric(frame, name) for name in names]
+    hidden = max(0, len(rows) - MAX_TEXT_ROWS)
+    shown = rows[:MAX_TEXT_ROWS]
+    widths = [
+        max(len(names[column]), *(len(row[column]) for row in shown), 0)
+        for column in range(len(names))
+    ]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(cells, widths, is_number, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    lines = [title] if title else []
+    lines += [line(names), *(line(row) for row in shown)]
+    if hidden:
+        lines.append(f"... {hidden} more rows; .frame() has them all")
+    return "\n".join([*lines, *notes])
+
+
+def as_html(frame: pd.DataFrame, *, title: str, notes: Sequence[str]) -> str:
+    """The table as HTML that follows the notebook's own colours; all text is escaped."""
+    names, rows = _cells(frame)
+    aligns = ["right" if _is_numeric(frame, name) else "left" for name in names]
+
+    def cells(values: Sequence[str], tag: str, style: str = "") -> str:
+        return "".join(
+            f'<{tag} style="{_CELL.format(align=align)}{style}">{escape(value)}</{tag}>'
+            for value, align in zip(values, aligns, strict=True)
+        )
+
+    head = cells(names, "th", ";border-bottom:1px solid currentColor")
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    caption = (
+        f'<caption style="text-align:left;font-weight:bold">{escape(title)}</caption>'
+        if title
+        else ""
+    )
+    foot = "".join(f'<div style="font-size:smaller">{escape(note)}</div>' for note in notes)
+    return (
+        f'<div><table style="{_STYLE}">{caption}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>{foot}</div>"
+    )
+
+
+def _cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    hidden = set(HIDDEN_COLUMNS)
+    if "status" in frame and (frame["status"] == "ok").all():
+        hidden.add("status")
+    names = [str(name) for name in frame.columns if name not in hidden]
+    columns = [[format_cell(name, value) for value in frame[name].tolist()] for name in names]
+    return names, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _is_numeric(frame: pd.DataFrame, name: str) -> bool:
+    return frame[name].dtype.kind in "fiu"
+
+
+def _format_float(value: float) -> str:
+    if value == 0:
+        return "0"
+    if 1e-4 <= abs(value) < 1e6:
+        digits = max(0, SIGNIFICANT_DIGITS - 1 - _exponent(value))
+        text = f"{value:.{digits}f}"
+        return text.rstrip("0").rstrip(".") if "." in text and float(text) == round(value) else text
+    return f"{value:.{SIGNIFICANT_DIGITS - 1}e}"
+
+
+def _exponent(value: float) -> int:
+    return int(f"{abs(value):e}".split("e")[1])
