@@ -7,8 +7,10 @@ The table of contents. Every name is imported from its module on first use, so t
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# Type checkers take this name for true; importing it from `typing` would cost more than all
+# the rest of this file.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
