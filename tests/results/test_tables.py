@@ -11,6 +11,7 @@ import pytest
 
 from trialkit.errors import SpecError
 from trialkit.results import Estimate, EstimateTable, TestTable
+from trialkit.results.display import format_column
 from trialkit.results.tables import TestResult
 
 FIXED = [
@@ -219,3 +220,17 @@ def test_frame_of_an_empty_table_keeps_its_columns() -> None:
     frame = EstimateTable(estimates=(), keys={"contrast": ()}).frame()
     assert list(frame.columns) == ["contrast", *FIXED]
     assert isinstance(frame, pd.DataFrame)
+
+
+def test_a_column_shares_its_decimals_unless_that_hides_a_number() -> None:
+    assert format_column("estimate", [-0.34, -1.23456]) == ["-0.340", "-1.235"]
+    assert format_column("df", [97.0, 4.0]) == ["97", "4"]
+    assert format_column("se", [1234.5, 0.00123]) == ["1234", "0.001230"]
+    assert format_column("estimate", [float("inf"), 0.0, float("nan"), 2.5]) == [
+        "inf",
+        "0.000",
+        "",
+        "2.500",
+    ]
+    assert format_column("p_value", [0.0004, 0.9996, 0.05]) == ["<0.001", ">0.999", "0.050"]
+    assert format_column("visit", ["Week 4", None, 8]) == ["Week 4", "", "8"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trialkit.figures.style import INK, MUTED, new_axes, quiet
+from trialkit.figures.style import INK, MUTED, log_axis, new_axes, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ def forest(
     centre, lower, upper = (np.asarray(values, dtype=float) for values in (estimate, low, high))
     axes = new_axes(6.0, 1.0 + INCHES_A_ROW * max(len(labels), 2)) if ax is None else ax
     if is_ratio:
-        axes.set_xscale("log")
+        log_axis(axes)
     left, right = _limits(centre, lower, upper, is_ratio=is_ratio)
     for row in range(len(labels)):
         if np.isnan(centre[row]):

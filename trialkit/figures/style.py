@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ARM_COLORS", "INK", "MUTED", "new_axes", "quiet"]
+__all__ = ["ARM_COLORS", "INK", "MUTED", "log_axis", "new_axes", "quiet"]
 
 INK = "#1a1a1a"
 MUTED = "#8a8a8a"
@@ -37,3 +37,13 @@ def quiet(ax: Axes) -> Axes:
     ax.xaxis.label.set_fontsize(9)
     ax.yaxis.label.set_fontsize(9)
     return ax
+
+
+def log_axis(ax: Axes) -> None:
+    """A logarithmic x axis with plain numbers at 1, 2 and 5 times each power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import isinf, isnan
+from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_html", "as_text", "format_cell", "format_p"]
+__all__ = ["as_html", "as_text", "format_column", "format_p"]
 
 SIGNIFICANT_DIGITS = 4
 # Said under the table instead of in every row.
@@ -21,7 +21,7 @@ _STYLE = (
     "border-collapse:collapse;font-variant-numeric:tabular-nums;"
     "border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor"
 )
-_CELL = "padding:.25em .75em;text-align:{align};border:none"
+_CELL = "padding:.25em .75em;text-align:{align};border:none;white-space:nowrap"
 
 
 def format_p(p_value: float) -> str:
@@ -33,17 +33,34 @@ def format_p(p_value: float) -> str:
     return ">0.999" if p_value > 0.999 else f"{p_value:.3f}"
 
 
-def format_cell(name: str, value: object) -> str:
-    """One cell as text: p-values as papers print them, floats to four significant digits."""
-    if isinstance(value, float):
-        if isnan(value):
-            return ""
-        if name.startswith("p_"):
-            return format_p(value)
-        if isinf(value):
-            return "inf" if value > 0 else "-inf"
-        return _format_float(value)
-    return "" if value is None else str(value)
+def format_column(name: str, values: Sequence[object]) -> list[str]:
+    """One column as text: p-values as papers print them, floats to a common decimal.
+
+    The decimals give the largest number four significant digits. Where that would leave the
+    smallest with fewer than two, each number is rounded by itself.
+    """
+    numbers = [value for value in values if isinstance(value, float) and isfinite(value)]
+    sizes = [_exponent(value) for value in numbers if value != 0]
+    decimals: int | None = 0
+    if any(value != int(value) for value in numbers):
+        decimals = SIGNIFICANT_DIGITS - 1 - max(sizes)
+        if min(sizes) + decimals < 1 or decimals < 0:
+            decimals = None
+    return [_format_cell(name, value, decimals) for value in values]
+
+
+def _format_cell(name: str, value: object, decimals: int | None) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, float):
+        return str(value)
+    if isnan(value):
+        return ""
+    if name.startswith("p_"):
+        return format_p(value)
+    if isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return _format_float(value) if decimals is None else f"{value:.{decimals}f}"
 
 
 def as_text(frame: pd.DataFrame, *, title: str, notes: Sequence[str]) -> str:
@@ -91,8 +108,8 @@ def as_html(frame: pd.DataFrame, *, title: str, notes: Sequence[str]) -> str:
     )
     foot = "".join(f'<div style="font-size:smaller">{escape(note)}</div>' for note in notes)
     return (
-        f'<div><table style="{_STYLE}">{caption}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>{foot}</div>"
+        f'<div style="overflow-x:auto"><table style="{_STYLE}">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}</div>"
     )
 
 
@@ -101,7 +118,7 @@ def _cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     if "status" in frame and (frame["status"] == "ok").all():
         hidden.add("status")
     names = [str(name) for name in frame.columns if name not in hidden]
-    columns = [[format_cell(name, value) for value in frame[name].tolist()] for name in names]
+    columns = [format_column(name, frame[name].tolist()) for name in names]
     return names, [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -113,9 +130,7 @@ def _format_float(value: float) -> str:
     if value == 0:
         return "0"
     if 1e-4 <= abs(value) < 1e6:
-        digits = max(0, SIGNIFICANT_DIGITS - 1 - _exponent(value))
-        text = f"{value:.{digits}f}"
-        return text.rstrip("0").rstrip(".") if "." in text and float(text) == round(value) else text
+        return f"{value:.{max(0, SIGNIFICANT_DIGITS - 1 - _exponent(value))}f}"
     return f"{value:.{SIGNIFICANT_DIGITS - 1}e}"
 
 
