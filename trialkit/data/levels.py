@@ -1,0 +1,157 @@
+"""The order of arms and of visits: never guessed from the alphabet where it matters.
+
+Arms: the reference first, then the Categorical's order, otherwise sorted. Visits (periods,
+phases likewise): a numeric column, a Categorical, or an order given by the caller; "Week 12"
+sorts before "Week 2", so plain text without an order is refused.
+
+Both return the column's own labels, as plain Python values, and only those that occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from numbers import Number
+from typing import TYPE_CHECKING
+
+from trialkit.data.columns import require_columns
+from trialkit.errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["arm_levels", "factor_levels", "visit_levels"]
+
+
+def arm_levels(frame: pd.DataFrame, column: str, reference: object) -> list[object]:
+    """Arms that occur in `column`: the reference, then the Categorical's order or sorted.
+
+    Missing arms are ignored: whether a row without an arm matters is the caller's question.
+    `reference=None` leaves every arm in its order. Raises DataError where the column is
+    missing or empty, or the reference is not among the arms (they are listed).
+
+    Example
+    -------
+    >>> import pandas as pd
+    >>> arm_levels(pd.DataFrame({"TRT01P": ["Placebo", "LDN", "Placebo"]}), "TRT01P", "Placebo")
+    ['Placebo', 'LDN']
+    """
+    levels = factor_levels(frame, column)
+    if not levels:
+        raise DataError(f"Column {column!r} has no value in {len(frame)} rows: there are no arms.")
+    if reference is None:
+        return levels
+    if reference not in levels:
+        raise DataError(
+            f"reference={reference!r} is not an arm in column {column!r}; arms: {_listed(levels)}."
+        )
+    return [reference, *(level for level in levels if level != reference)]
+
+
+def factor_levels(frame: pd.DataFrame, column: str) -> list[object]:
+    """Labels that occur in `column`: in the Categorical's order, otherwise sorted."""
+    import pandas as pd
+
+    require_columns(frame, [column])
+    values = frame[column]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        present = set(values.cat.codes.unique().tolist())
+        categories = values.cat.categories.tolist()
+        return [label for code, label in enumerate(categories) if code in present]
+    labels = values.dropna().unique().tolist()
+    try:
+        return sorted(labels)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in labels})
+        raise DataError(
+            f"Column {column!r} mixes values of type {', '.join(kinds)}, which have no common "
+            "order; make them one type, or a Categorical."
+        ) from None
+
+
+def visit_levels(
+    frame: pd.DataFrame, column: str, order: str | Sequence[object] | None = None
+) -> list[object]:
+    """Visits that occur in `column`, from first to last.
+
+    `order` is a list of labels (labels that do not occur are left out) or the name of a
+    numeric column with one number a visit, such as AVISITN. Without it the column must be
+    numeric or a Categorical, whose categories are then taken to be in order; a column with a
+    single label needs no order. Raises DataError for text without an order, for a visit that
+    `order` does not place, and for an order column that gives a visit two numbers or two
+    visits one number; SpecError for an order that names a label twice.
+
+    Example
+    -------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"AVISIT": ["Week 12", "Week 2"], "AVISITN": [12, 2]})
+    >>> visit_levels(frame, "AVISIT", order="AVISITN")
+    ['Week 2', 'Week 12']
+    """
+    require_columns(frame, [column])
+    if isinstance(order, str):
+        return _ordered_by_column(frame, column, order)
+    if order is not None:
+        return _ordered_by_list(frame, column, list(order))
+    labels = factor_levels(frame, column)
+    if len(labels) > 1 and not _has_own_order(frame[column], labels):
+        raise DataError(
+            f"The order of the visits in column {column!r} is not given, and text has none "
+            f"('Week 12' sorts before 'Week 2'). Present: {_listed(labels)}. Give visit_order= "
+            "(the labels in order, or a numeric column such as 'AVISITN'), or make the column "
+            "an ordered Categorical."
+        )
+    return labels
+
+
+def _has_own_order(values: pd.Series, labels: Sequence[object]) -> bool:
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return True
+    return all(isinstance(label, Number) for label in labels)
+
+
+def _ordered_by_list(frame: pd.DataFrame, column: str, order: list[object]) -> list[object]:
+    twice = [label for position, label in enumerate(order) if label in order[:position]]
+    if twice:
+        raise SpecError(f"visit_order names {twice[0]!r} twice.")
+    present = _unordered(frame, column)
+    unplaced = [label for label in present if label not in order]
+    if unplaced:
+        raise DataError(
+            f"visit_order does not place {_listed(unplaced)} of column {column!r}; "
+            f"it has {_listed(order)}."
+        )
+    return [label for label in order if label in present]
+
+
+def _ordered_by_column(frame: pd.DataFrame, column: str, order: str) -> list[object]:
+    require_columns(frame, [order])
+    numbers: dict[object, object] = {}
+    pairs = frame.loc[frame[column].notna(), [column, order]].drop_duplicates()
+    for label, number in zip(pairs[column].tolist(), pairs[order].tolist(), strict=True):
+        if not isinstance(number, Number) or number != number:
+            raise DataError(
+                f"Visit {label!r} has {order}={number!r}; an order column holds one number a visit."
+            )
+        if numbers.setdefault(label, number) != number:
+            raise DataError(
+                f"Visit {label!r} has two numbers in {order!r}: {numbers[label]!r} and {number!r}."
+            )
+    by_number: dict[object, object] = {}
+    for label, number in numbers.items():
+        if by_number.setdefault(number, label) != label:
+            raise DataError(
+                f"Visits {by_number[number]!r} and {label!r} share {order}={number!r}: "
+                "their order is not given."
+            )
+    return sorted(numbers, key=lambda label: numbers[label])  # type: ignore[arg-type, return-value]
+
+
+def _unordered(frame: pd.DataFrame, column: str) -> list[object]:
+    labels: list[object] = frame[column].dropna().unique().tolist()
+    return labels
+
+
+def _listed(labels: Iterable[object]) -> str:
+    return ", ".join(repr(label) for label in labels)
