@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.loader import assert_close, reference_case
 
@@ -19,6 +19,8 @@ R_NAMES = {
     "bonferroni": "bonferroni", "sidak": "sidak", "holm": "holm", "hochberg": "hochberg",
     "hommel": "hommel", "fdr_bh": "BH", "fdr_by": "BY",
 }  # fmt: skip
+# statsmodels collects garbage in every call of Holm's method: few examples keep it short.
+few = settings(max_examples=20, deadline=None)
 p_values = st.lists(st.floats(1e-6, 1), min_size=1, max_size=7)
 
 
@@ -62,6 +64,7 @@ def hommel_by_closure(values: list[float]) -> list[float]:
     return [max(simes(s) for s in sets if test in s) for test in everyone]
 
 
+@few
 @given(p_values)
 def test_holm_is_closed_bonferroni(values: list[float]) -> None:
     assert_close(adjust_p_values(values, "holm"), holm_by_closure(values), rtol=1e-12)
@@ -133,6 +136,7 @@ def test_graphical_is_closed_weighted_bonferroni(
     assert_close(actual, graph_by_closure(values, weights, graph.tolist()), rtol=1e-9)
 
 
+@few
 @given(st.lists(st.floats(1e-4, 1), min_size=3, max_size=3))
 def test_a_complete_graph_with_equal_weights_is_holm(values: list[float]) -> None:
     graph = [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
