@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Number
 from typing import TYPE_CHECKING
 
-from trialkit.data.columns import require_columns
+from trialkit.data.names import require_columns
 from trialkit.errors import DataError, SpecError
 
 if TYPE_CHECKING:
