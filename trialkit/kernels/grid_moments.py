@@ -12,7 +12,8 @@ doi:10.7287/peerj.preprints.26968v1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -24,7 +25,14 @@ from trialkit.kernels.permuted_blocks import RawStream
 from trialkit.kernels.score_grid import Bound, ScoreGrid, as_fraction, rounding_interval
 from trialkit.typing import IntArray
 
-__all__ = ["decimals_of", "normal_level", "raw_stream", "scores_with_moments"]
+__all__ = [
+    "MomentSums",
+    "decimals_of",
+    "moment_sums",
+    "normal_level",
+    "raw_stream",
+    "scores_with_moments",
+]
 
 # Attempts from fresh starts, and moves in each, before the search gives up.
 ATTEMPTS = 6
@@ -62,6 +70,55 @@ def normal_level(stream: RawStream, *, mean: Fraction, sd: Fraction) -> int:
     return round(mean + sd * deviate)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MomentSums:
+    """A total and the bounds of a sum of squares, in grid units, that print two moments."""
+
+    n: int
+    total: int
+    squares_low: int
+    squares_high: int
+
+    def targets(self, *, feature: int, centre: int) -> list[Target]:
+        """Targets for a score (`feature`) and its squared distance from `centre` (the next)."""
+        moved = self.n * centre**2 - 2 * centre * self.total
+        low, high = self.squares_low + moved, self.squares_high + moved
+        return [
+            Target(feature=feature, low=self.total, high=self.total, scale=self.n),
+            Target(feature=feature + 1, low=low, high=high, scale=max(high // 10, 1)),
+        ]
+
+
+def moment_sums(
+    mean: str, sd: str, *, n: int, step: Bound = 1, low: Bound, high: Bound
+) -> list[MomentSums]:
+    """Sums of `n` grid scores that print the mean and SD, the total nearest the mean first.
+
+    A spread exactly on a rounding boundary prints by the reader's convention and is left out
+    wherever there is another. Raises DesignError with the proof where no scores on the grid
+    between `low` and `high` have such sums.
+    """
+    unit = ScoreGrid.of(step=step, low=low, high=high).step
+    moments = {"mean_decimals": decimals_of(mean), "sd_decimals": decimals_of(sd), "n": n}
+    verdict = grimmer_possible(mean, sd, step=unit, low=low, high=high, **moments)
+    if not verdict.possible:
+        raise DesignError(
+            f"No {n} scores in steps of {unit} from {low} to {high} have a mean printed {mean} "
+            f"with SD {sd}: {verdict.reason}."
+        )
+    ends = [(n - 1) * (end / unit) ** 2 for end in rounding_interval(sd, decimals_of(sd))]
+    listed = []
+    for total, squares in possible_sums(mean, sd, step=unit, low=low, high=high, **moments):
+        between = [end + Fraction(total**2, n) for end in ends]
+        inside = [square for square in squares if between[0] < square < between[1]] or squares
+        if inside:
+            listed.append(
+                MomentSums(n=n, total=total, squares_low=inside[0], squares_high=inside[-1])
+            )
+    exact = as_fraction(mean) * n / unit
+    return sorted(listed, key=lambda sums: abs(sums.total - exact))
+
+
 def scores_with_moments(
     mean: str,
     sd: str,
@@ -86,102 +143,61 @@ def scores_with_moments(
     """
     grid = ScoreGrid.of(step=step, low=low, high=high)
     stream = raw_stream(rng, part="moments")
-    verdict = grimmer_possible(
-        mean,
-        sd,
-        mean_decimals=decimals_of(mean),
-        sd_decimals=decimals_of(sd),
-        n=n,
-        step=grid.step,
-        low=low,
-        high=high,
-    )
-    if not verdict.possible:
-        raise DesignError(
-            f"No {n} scores in steps of {grid.step} from {low} to {high} have a mean printed "
-            f"{mean} with SD {sd}: {verdict.reason}."
-        )
+    listed = moment_sums(mean, sd, n=n, step=grid.step, low=low, high=high)
     cuts = {as_fraction(cut) / grid.step: count for cut, count in (at_least or {}).items()}
-    found = _search(mean, sd, n, grid, cuts, stream)
-    if found is None and not cuts and verdict.example is not None:
-        found = stream.shuffled(verdict.example)
-    if found is None:
-        raise DesignError(
-            f"No {n} scores with mean {mean}, SD {sd} and the counts {dict(at_least or {})} were "
-            f"found in {ATTEMPTS} attempts of {MOVES} moves; that does not prove there are none."
-        )
-    return np.array(found, dtype=np.int64)
+    spread = as_fraction(sd) / grid.step
+    for attempt in range(ATTEMPTS):
+        found = _search(listed[attempt % len(listed)], spread, grid, cuts, stream)
+        if found is not None:
+            return np.array(found, dtype=np.int64)
+    if not cuts:
+        # The search failed where an example is known: near the greatest spread, say.
+        example = _example(mean, sd, n=n, grid=grid)
+        if example is not None:
+            return np.array(stream.shuffled(example), dtype=np.int64)
+    raise DesignError(
+        f"No {n} scores with mean {mean}, SD {sd} and the counts {dict(at_least or {})} were "
+        f"found in {ATTEMPTS} attempts of {MOVES} moves; that does not prove there are none."
+    )
 
 
 def _search(
-    mean: str, sd: str, n: int, grid: ScoreGrid, cuts: Mapping[Fraction, int], stream: RawStream
+    sums: MomentSums,
+    spread: Fraction,
+    grid: ScoreGrid,
+    cuts: Mapping[Fraction, int],
+    stream: RawStream,
 ) -> list[int] | None:
-    """Search towards each pair of total and middle sum of squares in turn."""
-    if grid.low is None or grid.high is None:
-        raise SpecError("Scores can only be drawn between two bounds.")
-    levels = range(grid.low, grid.high + 1)
-    centre, spread = as_fraction(mean) / grid.step, as_fraction(sd) / grid.step
-    targets = _targets(mean, sd, n, grid, cuts)
-    for attempt in range(ATTEMPTS):
-        pair = targets[attempt % len(targets)]
-        start = [
-            (min(max(normal_level(stream, mean=centre, sd=spread), grid.low), grid.high),)
-            for _ in range(n)
-        ]
-        rows = search(
-            start,
-            features=lambda row: (row[0], *(int(row[0] >= cut) for cut in cuts)),
-            targets=pair,
-            levels=[levels],
-            stream=stream,
-            moves=MOVES,
-        )
-        if rows is not None:
-            return [score for (score,) in rows]
-    return None
-
-
-def _targets(
-    mean: str, sd: str, n: int, grid: ScoreGrid, cuts: Mapping[Fraction, int]
-) -> list[list[Target]]:
-    """One list of targets for each total that prints the mean and has a sum of squares."""
-    counts = [
-        Target(kind="total", feature=k, low=count, high=count)
-        for k, count in enumerate(cuts.values(), start=1)
+    """Scores with the given sums and counts, from a start near a normal sample."""
+    low, high = grid.bounds()
+    average = Fraction(sums.total, sums.n)
+    centre = round(average)
+    start = [
+        (min(max(normal_level(stream, mean=average, sd=spread), low), high),) for _ in range(sums.n)
     ]
-    shortest, longest = rounding_interval(sd, decimals_of(sd))
-    below, above = (n * (n - 1) * (end / grid.step) ** 2 for end in (shortest, longest))
-    listed = []
-    for total, squares in _sums(mean, sd, n, grid):
-        # A spread exactly on a rounding boundary prints by the reader's convention: avoided
-        # wherever there is another.
-        spreads = [n * square - total * total for square in squares]
-        inside = [spread for spread in spreads if below < spread < above] or spreads
-        if inside:
-            moments = [
-                Target(kind="total", feature=0, low=total, high=total, scale=n),
-                Target(
-                    kind="spread",
-                    feature=0,
-                    low=inside[0],
-                    high=inside[-1],
-                    scale=max(inside[-1] // 10, 1),
-                ),
-            ]
-            listed.append([*moments, *counts])
-    # The total nearest the printed mean first: it is the least likely to sit on a boundary.
-    centre = as_fraction(mean) * n / grid.step
-    return sorted(listed, key=lambda targets: abs(targets[0].low - centre))
+    counts = [
+        Target(feature=k, low=count, high=count) for k, count in enumerate(cuts.values(), start=2)
+    ]
+    rows = search(
+        start,
+        features=lambda row: (row[0], (row[0] - centre) ** 2, *(row[0] >= cut for cut in cuts)),
+        targets=[*sums.targets(feature=0, centre=centre), *counts],
+        levels=[range(low, high + 1)],
+        stream=stream,
+        moves=MOVES,
+    )
+    return None if rows is None else [score for (score,) in rows]
 
 
-def _sums(mean: str, sd: str, n: int, grid: ScoreGrid) -> Iterator[tuple[int, range]]:
-    return possible_sums(
+def _example(mean: str, sd: str, *, n: int, grid: ScoreGrid) -> tuple[int, ...] | None:
+    low, high = grid.bounds()
+    return grimmer_possible(
         mean,
         sd,
         mean_decimals=decimals_of(mean),
         sd_decimals=decimals_of(sd),
         n=n,
         step=grid.step,
-        low=None if grid.low is None else grid.low * grid.step,
-        high=None if grid.high is None else grid.high * grid.step,
-    )
+        low=low * grid.step,
+        high=high * grid.step,
+    ).example

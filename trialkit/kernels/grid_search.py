@@ -1,12 +1,11 @@
 """Integer scores that meet several exact targets at once, found by threshold accepting.
 
 Each subject is a tuple of integers (one score, or a baseline and a follow-up, in units of the
-grid step). A *feature* is an integer computed from one subject: a score, a change, whether a
-cut is passed. A *target* bounds an integer built from the features of all subjects:
-
-- "total": the sum of a feature, which fixes a mean or a count;
-- "spread": n times its sum of squares minus the squared sum, which fixes an SD;
-- "cross": the same of two features, which fixes a covariance.
+grid step). A *feature* is an integer computed from one subject: a score, its squared distance
+from some centre, a product of two scores, whether a cut is passed. A *target* bounds the sum of
+a feature over all subjects. With the total fixed, the sum of squares fixes a standard deviation
+and the sum of products a covariance; distances from a centre near the mean serve the search
+better than plain squares, since a shift of one score then disturbs the total alone.
 
 Penalties, moves and acceptance are whole numbers throughout and chance comes from a raw bit
 stream, so the same start and stream give the same scores on every machine.
@@ -21,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from trialkit.kernels.permuted_blocks import RawStream
 
@@ -41,11 +39,9 @@ STRIDE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Closed bounds for one sum over all subjects; `scale` is a miss that counts as one unit."""
+    """Closed bounds for the sum of one feature; `scale` is a miss that counts as one unit."""
 
-    kind: Literal["total", "spread", "cross"]
     feature: int
-    other: int = -1
     low: int
     high: int
     scale: int = 1
@@ -57,53 +53,35 @@ class Target:
 
 
 class _State:
-    """The subjects, their features, and the running sums the targets are made of."""
+    """The subjects, their features, the sums of the features and what these cost."""
 
-    __slots__ = ("_features", "_pairs", "_targets", "cost", "features", "products", "rows", "sums")
+    __slots__ = ("_compute", "_targets", "cost", "features", "rows", "sums")
 
-    def __init__(self, rows: Sequence[Row], features: Features, targets: Sequence[Target]) -> None:
-        self._features = features
+    def __init__(self, rows: Sequence[Row], compute: Features, targets: Sequence[Target]) -> None:
+        self._compute = compute
         self._targets = targets
-        self._pairs = sorted({_pair(target) for target in targets if target.kind != "total"})
         self.rows = list(rows)
-        self.features = [features(row) for row in rows]
+        self.features = [compute(row) for row in rows]
         self.sums = [sum(column) for column in zip(*self.features, strict=True)]
-        self.products = {
-            (a, b): sum(values[a] * values[b] for values in self.features) for a, b in self._pairs
-        }
-        self.cost = self._cost(self.sums, self.products)
+        self.cost = self._cost(self.sums)
 
-    def _cost(self, sums: list[int], products: dict[tuple[int, int], int]) -> int:
-        n = len(self.rows)
-        cost = 0
-        for target in self._targets:
-            if target.kind == "total":
-                cost += target.penalty(sums[target.feature])
-            else:
-                a, b = _pair(target)
-                cost += target.penalty(n * products[a, b] - sums[a] * sums[b])
-        return cost
+    def _cost(self, sums: Sequence[int]) -> int:
+        return sum(target.penalty(sums[target.feature]) for target in self._targets)
 
     def try_rows(self, changes: Sequence[tuple[int, Row]], allowance: int) -> None:
         """Replace the given rows if that costs at most `allowance` more."""
-        sums, products = self.sums.copy(), self.products.copy()
+        sums = self.sums.copy()
         fresh = []
         for index, row in changes:
-            old, new = self.features[index], self._features(row)
+            new = self._compute(row)
             fresh.append(new)
-            for k, (before, after) in enumerate(zip(old, new, strict=True)):
+            for k, (before, after) in enumerate(zip(self.features[index], new, strict=True)):
                 sums[k] += after - before
-            for a, b in self._pairs:
-                products[a, b] += new[a] * new[b] - old[a] * old[b]
-        cost = self._cost(sums, products)
+        cost = self._cost(sums)
         if cost <= self.cost + allowance:
-            self.sums, self.products, self.cost = sums, products, cost
+            self.sums, self.cost = sums, cost
             for (index, row), values in zip(changes, fresh, strict=True):
                 self.rows[index], self.features[index] = row, values
-
-
-def _pair(target: Target) -> tuple[int, int]:
-    return target.feature, target.feature if target.kind == "spread" else target.other
 
 
 def search(
@@ -115,21 +93,24 @@ def search(
     stream: RawStream,
     moves: int,
     admissible: Callable[[Row], bool] | None = None,
+    free: Sequence[int] | None = None,
 ) -> list[Row] | None:
     """Rows that meet every target, starting from `rows`; None where `moves` did not suffice.
 
     `levels` holds, for each component of a row, the allowed scores in ascending order;
     `admissible` may forbid combinations. Every row of the start is on the levels and
-    admissible. None is no proof that there are no such rows.
+    admissible. `free` lists the components that may move, all when left out. None is no proof
+    that there are no such rows.
     """
     state = _State(rows, features, targets)
+    movable = range(len(levels)) if free is None else free
     places = [{level: place for place, level in enumerate(allowed)} for allowed in levels]
     cooling = moves * COOLING_SHARE[0] // COOLING_SHARE[1]
     for move in range(moves):
         if state.cost == 0:
             return state.rows
         allowance = FIRST_THRESHOLD * max(cooling - move, 0) ** 2 // max(cooling, 1) ** 2
-        changes = _proposal(state.rows, levels, places, stream)
+        changes = _proposal(state.rows, movable, levels, places, stream)
         if changes and (not admissible or all(admissible(row) for _, row in changes)):
             state.try_rows(changes, allowance)
     return state.rows if state.cost == 0 else None
@@ -137,12 +118,13 @@ def search(
 
 def _proposal(
     rows: Sequence[Row],
+    movable: Sequence[int],
     levels: Sequence[Sequence[int]],
     places: Sequence[dict[int, int]],
     stream: RawStream,
 ) -> list[tuple[int, Row]]:
     """One of three moves on one component: shift a score, shift two apart, exchange two."""
-    component = stream.below(len(levels))
+    component = movable[stream.below(len(movable))]
     kind = stream.below(3)
     first, second = stream.below(len(rows)), stream.below(len(rows))
     stride = stream.below(STRIDE) + 1

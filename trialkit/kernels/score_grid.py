@@ -78,6 +78,12 @@ class ScoreGrid:
             raise SpecError(f"low={low!s}, high={high!s}: no multiple of {unit} lies between them.")
         return cls(step=unit, low=first, high=last)
 
+    def bounds(self) -> tuple[int, int]:
+        """Both bounds in grid units; raises SpecError where one is missing."""
+        if self.low is None or self.high is None:
+            raise SpecError("Scores can only be drawn between two bounds.")
+        return self.low, self.high
+
     def reach(self, *, n: int, total: int, squares: int) -> tuple[int, int]:
         """Bounds of one of `n` scores in grid units: the grid's, or what `squares` leaves."""
         away = isqrt(max(squares - total * total // n, 0)) + 1
