@@ -14,7 +14,7 @@ from typing import Self
 from trialkit.errors import SpecError
 from trialkit.typing import Alternative, Scale
 
-__all__ = ["Estimate", "check_alternative", "check_level"]
+__all__ = ["Estimate", "check_alternative", "check_level", "with_hypothesis"]
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 
@@ -89,7 +89,7 @@ class Estimate:
             ci_high=float(high),
             ci_level=ci_level,
             n=int(n),
-            method=_with_hypothesis(method, alternative, null),
+            method=with_hypothesis(method, alternative, null),
             unit=unit,
             scale=scale,
             status=problem or "ok",
@@ -225,7 +225,7 @@ def _exp(value: float) -> float:
         return inf
 
 
-def _with_hypothesis(method: str, alternative: Alternative, null: float) -> str:
+def with_hypothesis(method: str, alternative: Alternative, null: float) -> str:
     """Name the hypothesis in the method, where it is not the two-sided one of no effect."""
     parts = [method]
     if alternative != "two-sided":

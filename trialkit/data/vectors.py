@@ -1,0 +1,111 @@
+"""Columns as plain vectors for closed-form methods: numbers with NaN, labels as codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from trialkit.data.levels import arm_levels, factor_levels
+from trialkit.data.model_columns import numeric_column
+from trialkit.data.names import require_columns
+from trialkit.errors import DataError
+from trialkit.typing import FloatArray, IntArray
+
+__all__ = [
+    "arm_codes",
+    "label_codes",
+    "number_vector",
+    "require_frame",
+    "require_one_row_each",
+    "stratum_codes",
+]
+
+
+def require_frame(data: object) -> pd.DataFrame:
+    """`data` itself; raises DataError where it is not a DataFrame."""
+    if not isinstance(data, pd.DataFrame):
+        raise DataError(f"data must be a pandas DataFrame, not {type(data).__name__}.")
+    return data
+
+
+def number_vector(frame: pd.DataFrame, column: str) -> FloatArray:
+    """Column `column` as floats (n_rows,), NaN where missing.
+
+    Raises DataError for a missing column, for anything but numbers (text, booleans, dates,
+    Categoricals) and for infinite values, which are counted.
+    """
+    require_columns(frame, [column])
+    values = frame[column]
+    kind = values.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        raise DataError(f"Column {column!r} is a Categorical; numbers are needed.")
+    if types.is_bool_dtype(kind) or not (
+        types.is_numeric_dtype(kind) or types.is_object_dtype(kind) or types.is_string_dtype(kind)
+    ):
+        raise DataError(f"Column {column!r} is not numeric: its type is {kind}.")
+    present = values.notna().to_numpy()
+    found = values[present]
+    if any(isinstance(value, bool | complex) for value in found.tolist()):
+        raise DataError(f"Column {column!r} is not numeric: it holds {found.iloc[0]!r}.")
+    numbers = np.full(len(values), np.nan)
+    numbers[present] = numeric_column(found, column).to_numpy(dtype=np.float64)
+    return numbers
+
+
+def arm_codes(
+    frame: pd.DataFrame, arm: str, reference: object = None
+) -> tuple[list[object], IntArray]:
+    """Arms in order (reference first) and the arm of each row as a position in that list.
+
+    Raises DataError for an unknown reference, for rows without an arm (counted) and where
+    there is only one arm.
+    """
+    levels = arm_levels(frame, arm, reference)
+    codes = label_codes(frame, arm, levels)
+    if len(levels) < 2:
+        raise DataError(
+            f"Column {arm!r} has only one arm, {levels[0]!r}: there is nothing to compare."
+        )
+    return levels, codes
+
+
+def label_codes(frame: pd.DataFrame, column: str, levels: Sequence[object]) -> IntArray:
+    """Position in `levels` of each row's label; DataError, with the count, where it is missing."""
+    missing = frame[column].isna()
+    if missing.any():
+        raise DataError(
+            f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
+            f"first in row {frame.index[missing.to_numpy()][0]!r}; give these rows a value or "
+            "leave them out."
+        )
+    index = pd.Index(list(levels), dtype=object)
+    return index.get_indexer(pd.Index(frame[column].tolist(), dtype=object)).astype(np.int64)
+
+
+def stratum_codes(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[IntArray, int]:
+    """The stratum of each row (n_rows,), from the combinations that occur; and their number."""
+    combined = np.zeros(len(frame), dtype=np.int64)
+    for column in columns:
+        levels = factor_levels(frame, column)
+        combined = combined * len(levels) + label_codes(frame, column, levels)
+    present, codes = np.unique(combined, return_inverse=True)
+    return codes.astype(np.int64), present.size
+
+
+def require_one_row_each(frame: pd.DataFrame, subject: str) -> None:
+    """Raise DataError where a subject has several rows, or a row has no subject."""
+    require_columns(frame, [subject])
+    subjects = frame[subject]
+    missing = int(subjects.isna().sum())
+    if missing:
+        raise DataError(f"Column {subject!r} is missing in {missing} of {len(frame)} rows.")
+    repeated = subjects[subjects.duplicated()]
+    if len(repeated):
+        raise DataError(
+            f"{repeated.nunique()} subject(s) in {subject!r} have more than one row, first "
+            f"{repeated.iloc[0]!r}; the rows are analysed as independent: choose one visit and "
+            "parameter first."
+        )
