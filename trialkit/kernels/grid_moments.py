@@ -12,7 +12,7 @@ doi:10.7287/peerj.preprints.26968v1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -29,6 +29,7 @@ __all__ = [
     "MomentSums",
     "decimals_of",
     "moment_sums",
+    "nearest_level",
     "normal_level",
     "raw_stream",
     "scores_with_moments",
@@ -89,6 +90,11 @@ class MomentSums:
         ]
 
 
+def nearest_level(levels: Sequence[int], value: int) -> int:
+    """The allowed score nearest a value, the lower of two."""
+    return min(levels, key=lambda level: abs(level - value))
+
+
 def moment_sums(
     mean: str, sd: str, *, n: int, step: Bound = 1, low: Bound, high: Bound
 ) -> list[MomentSums]:
@@ -129,13 +135,17 @@ def scores_with_moments(
     low: Bound,
     high: Bound,
     at_least: Mapping[Bound, int] | None = None,
+    allowed: Sequence[int] | None = None,
+    total: int | None = None,
 ) -> IntArray:
     """Scores, in units of `step`, whose mean and SD print as given; shape (n,), random order.
 
     `mean` and `sd` are the printed texts: their decimals are the rounding. `at_least` maps a
-    score to the number of subjects at or above it. Raises DesignError with the proof where no
-    scores on the grid between `low` and `high` print the two moments, and where the counts
-    could not be met in the search (which says so: that is no proof).
+    score to the number of subjects at or above it; `allowed` lists the scores that occur, in
+    units of `step`, where not every step between the bounds does; `total` picks one of the
+    totals that print the mean. Raises DesignError with the proof where no
+    scores on the grid between `low` and `high` print the two moments, and where the counts or
+    the allowed scores could not be met in the search (which says so: that is no proof).
 
     >>> scores = scores_with_moments("7.66", "1.55", n=47, low=0, high=10, rng=1)
     >>> f"{scores.mean():.2f} {scores.std(ddof=1):.2f}"
@@ -144,13 +154,21 @@ def scores_with_moments(
     grid = ScoreGrid.of(step=step, low=low, high=high)
     stream = raw_stream(rng, part="moments")
     listed = moment_sums(mean, sd, n=n, step=grid.step, low=low, high=high)
+    if total is not None:
+        listed = [sums for sums in listed if sums.total == total]
+        if not listed:
+            raise DesignError(f"A total of {total} steps does not print the mean {mean} (SD {sd}).")
     cuts = {as_fraction(cut) / grid.step: count for cut, count in (at_least or {}).items()}
     spread = as_fraction(sd) / grid.step
+    first, last = grid.bounds()
+    levels = sorted(
+        level for level in (allowed or range(first, last + 1)) if first <= level <= last
+    )
     for attempt in range(ATTEMPTS):
-        found = _search(listed[attempt % len(listed)], spread, grid, cuts, stream)
+        found = _search(listed[attempt % len(listed)], spread, levels, cuts, stream)
         if found is not None:
             return np.array(found, dtype=np.int64)
-    if not cuts:
+    if not cuts and allowed is None and total is None:
         # The search failed where an example is known: near the greatest spread, say.
         example = _example(mean, sd, n=n, grid=grid)
         if example is not None:
@@ -164,16 +182,16 @@ def scores_with_moments(
 def _search(
     sums: MomentSums,
     spread: Fraction,
-    grid: ScoreGrid,
+    levels: Sequence[int],
     cuts: Mapping[Fraction, int],
     stream: RawStream,
 ) -> list[int] | None:
     """Scores with the given sums and counts, from a start near a normal sample."""
-    low, high = grid.bounds()
     average = Fraction(sums.total, sums.n)
     centre = round(average)
     start = [
-        (min(max(normal_level(stream, mean=average, sd=spread), low), high),) for _ in range(sums.n)
+        (nearest_level(levels, normal_level(stream, mean=average, sd=spread)),)
+        for _ in range(sums.n)
     ]
     counts = [
         Target(feature=k, low=count, high=count) for k, count in enumerate(cuts.values(), start=2)
@@ -182,7 +200,7 @@ def _search(
         start,
         features=lambda row: (row[0], (row[0] - centre) ** 2, *(row[0] >= cut for cut in cuts)),
         targets=[*sums.targets(feature=0, centre=centre), *counts],
-        levels=[range(low, high + 1)],
+        levels=[levels],
         stream=stream,
         moves=MOVES,
     )
