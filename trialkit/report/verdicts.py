@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from trialkit.report.rounding import round_half_away
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BASES", "COUNTED", "range_of", "records_of", "tally", "verdict_of"]
+__all__ = [
+    "BASES",
+    "COUNTED",
+    "UNVERIFIED",
+    "UNVERIFIED_MARK",
+    "Record",
+    "by_cell",
+    "marked_statistic",
+    "note_numbers",
+    "published_marked",
+    "range_of",
+    "records_of",
+    "tally",
+    "verdict_of",
+]
+
+Record: TypeAlias = Mapping[str, object]
 
 BASES = {
     "summary": "recomputed from other published figures of the study",
@@ -22,16 +38,50 @@ BASES = {
     "is no evidence and is not counted",
     "not reproducible": "what would be needed is not printed; the note says what",
 }
+# Where a figure was read, when it was not in the paper, its abstract or its registry entry.
+UNVERIFIED = {
+    "transcription": "copied from a third party's transcription of the paper",
+    "secondary": "quoted from another publication",
+}
+UNVERIFIED_MARK = "*"
 # The bases whose agreement is evidence.
 COUNTED = ("summary", "synthetic")
 
 
-def records_of(frame: pd.DataFrame) -> list[dict[str, object]]:
+def records_of(frame: pd.DataFrame) -> list[Record]:
     """The rows of a reproduction's frame, by column name."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def verdict_of(record: Mapping[str, object]) -> str:
+def by_cell(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """The records of each arm, outcome and time together, in order of first appearance."""
+    cells: dict[str, list[Record]] = {}
+    for record in records:
+        words = [str(record[key]) for key in ("arm", "outcome", "timepoint") if record[key]]
+        cells.setdefault(", ".join(words), []).append(record)
+    return cells
+
+
+def note_numbers(records: Sequence[Record]) -> dict[str, int]:
+    """Every note once, with the number that refers to it."""
+    notes = dict.fromkeys(str(record["note"]) for record in records if record["note"])
+    return {note: number for number, note in enumerate(notes, start=1)}
+
+
+def marked_statistic(record: Record, numbers: Mapping[str, int]) -> str:
+    """The statistic with the number of its note."""
+    note = str(record["note"])
+    return f"{record['statistic']} [{numbers[note]}]" if note else str(record["statistic"])
+
+
+def published_marked(record: Record) -> str:
+    """The published figure, with a mark where it was not read at its source."""
+    published = str(record["published"])
+    is_marked = bool(published) and record["provenance"] in UNVERIFIED
+    return f"{published}{UNVERIFIED_MARK}" if is_marked else published
+
+
+def verdict_of(record: Record) -> str:
     """A row's verdict in words; empty where there is nothing to compare.
 
     In brackets where agreement is no evidence.
@@ -44,7 +94,7 @@ def verdict_of(record: Mapping[str, object]) -> str:
     return "DISAGREES" if agrees is False else str(agrees)
 
 
-def range_of(record: Mapping[str, object]) -> str:
+def range_of(record: Record) -> str:
     """The range that the inputs' rounding allows, where ours does not print as published.
 
     One decimal more than were printed: enough to see that the printed figure lies inside.
