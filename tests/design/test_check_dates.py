@@ -132,6 +132,17 @@ def test_first_dose_before_randomisation() -> None:
     assert only(data, "end-before-start") == [["S1", None, "TRTSDT", 4]]
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [("RANDDT", "EOSDT"), ("TRTSDT", "EOSDT"), ("TRTSDT", "DTHDT")]
+)
+def test_the_end_of_a_trial_follows_its_start(first: str, last: str) -> None:
+    data = trial().drop(columns=["RANDDT", "TRTSDT", "ADT"])
+    data = data.assign(**{first: "2024-01-10", last: "2024-01-10"})
+    assert check(data, DESIGN).is_sound
+    data.loc[data["USUBJID"] == "S2", last] = "2024-01-09"
+    assert only(data, "end-before-start") == [["S2", None, last, 4]]
+
+
 @pytest.mark.parametrize("origin", ["RANDDT", "TRTSDT"])
 def test_visit_before_start(origin: str) -> None:
     data = trial().drop(columns=[{"RANDDT": "TRTSDT", "TRTSDT": "RANDDT"}[origin], "ADY"])
