@@ -77,5 +77,5 @@ def finish(
 ) -> pd.DataFrame:
     """The frame, with the labels that are not empty in `attrs["labels"]`."""
     frame = pd.DataFrame(dict(columns), index=pd.RangeIndex(n_rows))
-    frame.attrs["labels"] = {name: label for name, label in labels.items() if label}
+    frame.attrs["labels"] = {name: labels[name] for name in columns if labels.get(name)}
     return frame

@@ -75,8 +75,8 @@ def write_xpt(
     missing. Refused, each with column, count and first row: names that SAS does not allow or
     that differ in case only, labels and text too long (in bytes), text with trailing blanks or
     NUL, columns that mix text and numbers, booleans, durations and times with a zone, whole
-    numbers beyond 2**53, infinite numbers, numbers outside the range of IBM floats (5.4e-79 to
-    7.2e75), and in version 5 a last row of blanks alone, which would read as padding.
+    numbers beyond 2**53, infinite numbers, numbers outside the range of the format (5.4e-79
+    to 9.0e74), and in version 5 a last row of blanks alone, which would read as padding.
 
     Raises
     ------
