@@ -109,8 +109,7 @@ class Twin:
             raise SpecError(f"Study {self._study.name} has no plan to run.")
         if self._run is None:
             self._run = run_plan(self._study.plan)
-        table = self._run.table(source.analysis, source.table).where(**source.row)
-        frame = table.frame()
+        frame = _select(self._run.table(source.analysis, source.table).frame(), source.row)
         if len(frame) != 1:
             raise SpecError(
                 f"{self._study.name}: {source.analysis}, {source.table} has {len(frame)} rows "
@@ -146,7 +145,7 @@ def _select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     """Rows whose columns equal `where` (a tuple or list: any of its values)."""
     for column, wanted in where.items():
         if column not in frame.columns:
-            raise SpecError(f"No column {column!r} in the synthetic data.")
+            raise SpecError(f"No column {column!r} among {', '.join(map(str, frame.columns))}.")
         allowed = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
         frame = frame[frame[column].isin(allowed)]
     return frame
