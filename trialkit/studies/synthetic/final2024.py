@@ -124,7 +124,7 @@ def _events(
     for arm, label in ARMS.items():
         members = [subject for subject in subjects if subject.arm == label]
         stopped = [s.usubjid for s in members if s.treatment_reason == "ADVERSE EVENT"]
-        others = [s.usubjid for s in members if not s.treatment_reason]
+        others = [s.usubjid for s in members if s.usubjid not in stopped]
         affected = book.count(arm, "any adverse event", "wk12", used_for="any adverse event")
         serious = book.count(arm, "serious adverse event", "wk12", used_for="serious events")
         drawn = sample(others, affected - len(stopped), stream)
