@@ -218,13 +218,16 @@ def ancova(
     fit = least_squares(x=frame.matrix, y=frame.response, aliased=aliased)
     _check_variation(frame, fit, vcov)
     r_squared, adjusted = _r_squared(frame, fit)
+    covariance = _covariance(frame, fit, vcov)
+    for array in (fit.coef, fit.residuals, fit.leverage, covariance, aliased):
+        array.flags.writeable = False
     return AncovaFit(
         model_frame=frame,
         arm=arm,
         reference=reference,
         vcov_kind=vcov,
         coef=fit.coef,
-        vcov=_covariance(frame, fit, vcov),
+        vcov=covariance,
         aliased=aliased,
         null_space=null_space(frame.matrix) if aliased.any() else np.empty((aliased.size, 0)),
         fitted_residuals=fit.residuals,

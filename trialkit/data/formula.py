@@ -179,7 +179,9 @@ def _materialize(source: Any, frame: pd.DataFrame, formula: str) -> tuple[FloatA
     context: Mapping[str, Any] = FUNCTIONS
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused by name afterwards
-            matrix = source.get_model_matrix(frame, context=context, output="numpy")
+            matrix = source.get_model_matrix(
+                frame, context=context, output="numpy", na_action="ignore"
+            )
     except FormulaicError as error:
         raise SpecError(f"Formula {formula!r} cannot be evaluated: {_plain(error)}") from None
     return np.asarray(matrix, dtype=np.float64), matrix.model_spec
