@@ -76,7 +76,7 @@ def test_a_date_that_a_subject_carries_is_one_finding() -> None:
     assert only(data, "impossible-date") == [["S2", None, "RANDDT", 4]]
 
 
-@pytest.mark.parametrize("name", ["LBDTC", "ADTM", "EOSDT"])
+@pytest.mark.parametrize("name", ["LBDTC", "ADTM", "LSTALVDT"])
 def test_date_columns_are_known_by_their_names(name: str) -> None:
     data = trial().assign(**{name: "2024-01-10"})
     assert check(data, DESIGN).is_sound
