@@ -157,8 +157,8 @@ def reproduce(name: str) -> Reproduction:
     >>> import trialkit as tk
     >>> found = tk.studies.reproduce("irwin2024").frame()
     >>> row = found[(found["statistic"] == "p") & (found["basis"] == "summary")].iloc[0]
-    >>> row["published"], round(row["reproduced"], 4), row["agrees"]
-    ('0.022', 0.0214, True)
+    >>> row["published"], f"{row['reproduced']:.4f}", row["agrees"]
+    ('0.022', '0.0214', True)
     """
     study = load(name)
     recipe = read_recipe(study.folder)
