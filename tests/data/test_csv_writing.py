@@ -130,7 +130,10 @@ def test_one_column_keeps_its_missing_rows(tmp_path) -> None:
         (pd.DataFrame({"A": ["x", Decimal(1)]}), r"'A', row 2 holds a Decimal"),
         (pd.DataFrame({"A": [["x"]]}), r"'A', row 1 holds a list"),
         (pd.DataFrame({"A": ["a\x00"]}), r"'A', row 1 holds a NUL character"),
-        (pd.DataFrame({"A": ["ok", "\ud800"]}), r"'A', row 2 is .* not valid Unicode"),
+        (
+            pd.DataFrame({"A": ["ok", "\ud800"]}, dtype=object),
+            r"'A', row 2 is .* not valid Unicode",
+        ),
     ],
 )
 def test_refused(frame, message) -> None:

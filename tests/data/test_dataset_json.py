@@ -112,7 +112,10 @@ def test_version_1_0_without_its_record_number(kind, tmp_path) -> None:
 @given(
     rows=st.lists(
         st.tuples(
-            st.one_of(st.none(), st.text(st.characters(exclude_characters="\x00"))),
+            st.one_of(
+                st.none(),
+                st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
+            ),
             st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
             st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
             st.one_of(st.none(), st.booleans()),
@@ -128,11 +131,7 @@ def test_values_round_trip(rows, ascii_only, tmp_path_factory) -> None:
     ]
     content = document(columns=columns, rows=[list(row) for row in rows])
     folder = tmp_path_factory.mktemp("json")
-    surrogates = any("\ud800" <= c <= "\udfff" for row in rows for c in row[0] or "")
-    if not ascii_only and not surrogates:
-        (folder / "a.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    else:
-        write(folder, content)
+    write(folder, json.dumps(content, ensure_ascii=ascii_only))
     frames = [tk.read(folder / "a.json"), tk.read(write(folder, ndjson(content), "a.ndjson"))]
     pd.testing.assert_frame_equal(*frames)
     for position, kind in enumerate(kinds):
@@ -188,6 +187,7 @@ def with_cell(column: int, value: Any) -> dict[str, Any]:
         (with_column(0, length="9"), r"'length' of column 'USUBJID'"),
         (with_column(1, keySequence=1), r"two columns have the same 'keySequence'"),
         (with_cell(0, 1), r"'USUBJID', row 2: 1 is not text, as its type 'string' requires"),
+        (with_cell(0, "\ud800"), r"'USUBJID', row 2: '.ud800' is not text"),
         (with_cell(1, "1.5"), r"'AVAL', row 2: '1\.5' is not a number"),
         (with_cell(1, True), r"'AVAL', row 2: True is not a number"),
         (with_cell(1, 10**400), r"'AVAL', row 2: 10+ is not a number"),

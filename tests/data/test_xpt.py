@@ -47,7 +47,7 @@ def test_round_trip_and_agreement_with_pyreadstat(version, data, tmp_path_factor
             "ADT": moments(draw(DAYS)),
             "ADTM": moments(draw(MOMENTS)),
         }
-    ).astype({"WORD": object})
+    ).astype({"WORD": pd.Series(["text"]).dtype})
     frame.attrs["labels"] = {k: v for k in ("WORD", "AVAL") if (v := data.draw(LABELS))}
     path = tmp_path_factory.mktemp("xpt") / "adqs.xpt"
     tk.write_xpt(frame, path, version=version)
@@ -191,7 +191,7 @@ def test_a_date_beyond_the_calendar_is_refused(tmp_path) -> None:
         (["a", "b "], r"with trailing blanks.*first row 2: 'b '"),
         (["a\x00", "b"], r"with a NUL character; first row 1"),
         (["a", 1], r"not text, in a column of text.*first row 2: 1"),
-        (["a", "\ud800"], r"'A' holds text that is not valid Unicode"),
+        (pd.Series(["a", "\ud800"], dtype=object), r"'A' holds text that is not valid Unicode"),
         ([True, False], r"'A' is boolean; SAS has none"),
         (pd.to_timedelta([1], unit="D"), r"'A' has the type timedelta64"),
         (pd.to_datetime(["2024-01-01"]).tz_localize("UTC"), r"'A' has a time zone"),
@@ -201,7 +201,9 @@ def test_a_date_beyond_the_calendar_is_refused(tmp_path) -> None:
 )
 def test_values_that_sas_cannot_hold(values, message, tmp_path) -> None:
     with pytest.raises(tk.DataError, match=message):
-        tk.write_xpt(pd.DataFrame({"A": values}, index=[7] * len(values)), tmp_path / "a.xpt")
+        tk.write_xpt(
+            pd.DataFrame({"A": values}).set_index(np.full(len(values), 7)), tmp_path / "a.xpt"
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -248,6 +250,8 @@ def test_arguments(tmp_path) -> None:
         tk.write_xpt(frame, tmp_path / "qs-1.xpt")
     with pytest.raises(tk.SpecError, match=r"label= has 41 bytes"):
         tk.write_xpt(frame, tmp_path / "a.xpt", label="x" * 41)
+    with pytest.raises(tk.DataError, match=r"has the index \['A'\].*reset_index"):
+        tk.write_xpt(frame.assign(B=1).set_index("A"), tmp_path / "a.xpt")
     with pytest.raises(tk.DataError, match=r"no columns"):
         tk.write_xpt(frame[[]], tmp_path / "a.xpt")
 
