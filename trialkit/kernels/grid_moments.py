@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 
@@ -38,6 +39,8 @@ __all__ = [
 # Attempts from fresh starts, and moves in each, before the search gives up.
 ATTEMPTS = 6
 MOVES = 20_000
+# Share of the SD's rounding band aimed at first.
+MIDDLE = Fraction(1, 5)
 # A normal deviate is approximated by the sum of this many uniform draws (Irwin-Hall).
 UNIFORMS = 12
 UNIFORM_RANGE = 2**16
@@ -79,6 +82,18 @@ class MomentSums:
     total: int
     squares_low: int
     squares_high: int
+
+    def narrowed(self, share: Fraction) -> MomentSums:
+        """The same total, with a sum of squares in the middle `share` of its band."""
+        middle = (self.squares_low + self.squares_high) // 2
+        # At least one either side: sums of squares of one total lie two apart.
+        reach = floor(Fraction(self.squares_high - self.squares_low, 2) * share) + 1
+        return MomentSums(
+            n=self.n,
+            total=self.total,
+            squares_low=max(middle - reach, self.squares_low),
+            squares_high=min(middle + reach, self.squares_high),
+        )
 
     def targets(self, *, feature: int, centre: int) -> list[Target]:
         """Targets for a score (`feature`) and its squared distance from `centre` (the next)."""
@@ -145,7 +160,8 @@ def scores_with_moments(
     units of `step`, where not every step between the bounds does; `total` picks one of the
     totals that print the mean. Raises DesignError with the proof where no
     scores on the grid between `low` and `high` print the two moments, and where the counts or
-    the allowed scores could not be met in the search (which says so: that is no proof).
+    the allowed scores could not be met in the search (which says so: that is no proof). An SD
+    near the printed one, rather than anywhere in its rounding band, is tried first.
 
     >>> scores = scores_with_moments("7.66", "1.55", n=47, low=0, high=10, rng=1)
     >>> f"{scores.mean():.2f} {scores.std(ddof=1):.2f}"
@@ -165,7 +181,9 @@ def scores_with_moments(
         level for level in (allowed or range(first, last + 1)) if first <= level <= last
     )
     for attempt in range(ATTEMPTS):
-        found = _search(listed[attempt % len(listed)], spread, levels, cuts, stream)
+        sums = listed[attempt % len(listed)]
+        aimed = sums.narrowed(MIDDLE) if attempt < ATTEMPTS // 2 else sums
+        found = _search(aimed, spread, levels, cuts, stream)
         if found is not None:
             return np.array(found, dtype=np.int64)
     if not cuts and allowed is None and total is None:

@@ -7,7 +7,6 @@ the README of the fixture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import sqrt
@@ -130,10 +129,7 @@ def _peg(book: FigureBook, people: Sequence[str], seed: int) -> Parameter:
     step, before_total, after_total, _ = grid_and_totals(book, n)
     # Thirds rounded to the grid: on tenths only 0.0, 0.3 and 0.7 occur after the point.
     levels = [round(Fraction(third, 3) / step) for third in range(3 * HIGH + 1)]
-    before_sums, after_sums = (
-        _sums(book, outcome, total, n, step)
-        for outcome, total in (("PEG baseline", before_total), ("PEG follow-up", after_total))
-    )
+    after_sums = _sums(book, "PEG follow-up", after_total, n, step).narrowed(SQUARES_SHARE)
     first = scores_with_moments(
         book.text(ARM, "PEG baseline", "", "mean", used_for="mean"),
         book.text(ARM, "PEG baseline", "", "sd", used_for="SD"),
@@ -141,7 +137,7 @@ def _peg(book: FigureBook, people: Sequence[str], seed: int) -> Parameter:
         step=step,
         low=LOW,
         high=HIGH,
-        total=before_sums.total,
+        total=before_total,
         allowed=levels,
         rng=raw_stream(seed, part="irwin/baseline").below(2**62),
     ).tolist()
@@ -154,9 +150,9 @@ def _peg(book: FigureBook, people: Sequence[str], seed: int) -> Parameter:
         [(score,) for score in first],
         VisitTargets(
             measure="score",
-            sums=_narrowed(after_sums),
+            sums=after_sums,
             levels=levels,
-            correlations={0: _correlation(first, _narrowed(after_sums), sd)},
+            correlations={0: _correlation(first, after_sums, sd)},
         ),
         stream=raw_stream(seed, part="irwin/follow-up"),
     )
@@ -174,13 +170,6 @@ def _sums(book: FigureBook, outcome: str, total: int, n: int, step: Fraction) ->
     sd = book.text(ARM, outcome, "", "sd", used_for="SD")
     listed = moment_sums(mean, sd, n=n, step=step, low=LOW, high=HIGH)
     return next(sums for sums in listed if sums.total == total)
-
-
-def _narrowed(sums: MomentSums) -> MomentSums:
-    """The same total with a sum of squares near the middle of its band."""
-    middle = (sums.squares_low + sums.squares_high) // 2
-    reach = int((sums.squares_high - sums.squares_low) / 2 * SQUARES_SHARE) + 1
-    return replace(sums, squares_low=middle - reach, squares_high=middle + reach)
 
 
 def _correlation(first: Sequence[int], after: MomentSums, sd: float) -> Correlation:
