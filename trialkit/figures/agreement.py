@@ -63,7 +63,9 @@ def agreement(
                 zorder=3,
             )
     axes.set_xlim(-EDGE * 1.05, EDGE * 1.05)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    if not labels:
+        axes.text(0.0, 0.0, "nothing to compare", color=MUTED, fontsize=8, ha="center")
+    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), list(labels))
     axes.set_xlabel("Reproduced minus published, in units of the last printed digit")
     axes.tick_params(axis="y", length=0)
