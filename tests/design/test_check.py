@@ -551,6 +551,19 @@ def test_rounding_explains_a_change() -> None:
     assert check(put(data, 4, "CHG", round(data["CHG"][4] + 0.1, 1)), PARALLEL).is_sound
 
 
+def test_a_change_of_numbers_without_end_is_held_to_their_precision() -> None:
+    data = parallel_data()
+    sevenths = data.assign(AVAL=data["AVAL"] / 7, BASE=data["BASE"] / 7)
+    sevenths["CHG"] = sevenths["AVAL"] - sevenths["BASE"]
+    near = put(sevenths, 4, "CHG", sevenths["CHG"][4] + 1e-12)
+    assert check(near, PARALLEL).is_sound
+    far = put(sevenths, 4, "CHG", 0.25)
+    message = only(check(far, PARALLEL), "change-differs")["message"][0]
+    difference = sevenths["AVAL"][4] - sevenths["BASE"][4]
+    assert message.startswith("CHG of subject S1 at Week 2 is 0.25; AVAL - BASE = ")
+    assert message.endswith(f"= {difference:g}.")
+
+
 # --- the report ------------------------------------------------------------------------------
 
 

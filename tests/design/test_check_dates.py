@@ -182,6 +182,16 @@ def test_two_visits_on_one_day_and_unknown_days_are_in_order() -> None:
     assert check(partial, DESIGN).is_sound
 
 
+def test_a_visit_without_a_day_does_not_hide_what_comes_after_it() -> None:
+    data = put(put(trial(), 2, ADY=None), 3, ADY=14)
+    assert only(data, "visits-out-of-order") == [["S1", "Week 12", "ADY", 1]]
+
+
+def test_rows_without_a_subject_are_no_series() -> None:
+    data = put(put(trial(), 1, USUBJID=None), 6, USUBJID=None, ADY=3)
+    assert only(data, "missing-subject") == [[None, None, "USUBJID", 2]]
+
+
 def test_subjects_do_not_run_into_each_other() -> None:
     mixed = trial().sample(frac=1, random_state=1)
     assert check(mixed, DESIGN).is_sound
