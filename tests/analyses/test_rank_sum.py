@@ -169,10 +169,19 @@ def test_too_few_to_bound_the_shift_is_said() -> None:
     assert row.p_value == pytest.approx(0.1)
     assert (row.ci_low, row.ci_high) == (-math.inf, math.inf)
     assert table.notes == ("D - P: 3 and 3 subjects cannot bound the shift at 95%.",)
-    narrower = tk.rank_sum(
+    at_90 = tk.rank_sum(
         arm_frame(P=[1, 2, 3], D=[4, 5, 6]), outcome="CHG", arm="ARM", reference="P", ci_level=0.9
     )
-    assert not narrower.notes or narrower.single().ci_low == -math.inf
+    assert (at_90.single().ci_low, at_90.single().ci_high) == (1, 5)
+    assert at_90.frame()["ci_level_attained"].item() == pytest.approx(0.9)
+    assert at_90.notes == ()
+
+
+@pytest.mark.parametrize(("n_arm", "n_ref", "is_exact"), [(49, 49, True), (50, 3, False)])
+def test_exact_by_default_below_fifty_in_each_arm(n_arm: int, n_ref: int, is_exact: bool) -> None:
+    data = arm_frame(P=np.arange(n_ref) + 0.5, D=np.arange(n_arm))
+    row = tk.rank_sum(data, outcome="CHG", arm="ARM", reference="P").single()
+    assert ("exact p" in row.method) == is_exact
 
 
 def test_one_sided_intervals_are_open_on_the_other_side_without_a_note() -> None:

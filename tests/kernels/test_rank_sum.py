@@ -82,13 +82,16 @@ def test_exact_count_leaves_out_no_more_than_the_tail(n_x: int, n_y: int, tail: 
     k, outside = kernel.exact_count(n_x, n_y, tail)
     assert np.mean(u <= k) >= tail - 1e-12  # one more would be too much
     assert outside == pytest.approx(np.mean(u <= k - 1), rel=1e-12)
-    assert outside < tail
+    assert outside <= tail
 
 
 def test_a_tail_of_exactly_the_nominal_size_is_found() -> None:
-    # P(U <= 0) = 1/20 for three and three: the smallest u that reaches 0.05 is 0, as in R.
-    assert kernel.exact_count(3, 3, 0.05) == (0, 0.0)
-    assert kernel.exact_count(3, 3, 0.05 + 1e-12)[0] == 1
+    # Two and fourteen: P(U <= 3) = 6/120, and 1 - 0.95 is a little more than 0.05 as a float.
+    assert 1 - 0.95 > 0.05
+    assert kernel.exact_count(2, 14, 1 - 0.95) == (3, pytest.approx(4 / 120))
+    # Three and three: P(U <= 0) = 1/20, so that the extreme differences just reach 95%.
+    assert kernel.exact_count(3, 3, 0.05) == (1, pytest.approx(0.05))
+    assert kernel.exact_count(3, 3, 0.049) == (0, 0.0)
 
 
 def test_counts_of_subsets_are_binomial_in_sum() -> None:

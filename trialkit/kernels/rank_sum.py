@@ -144,13 +144,16 @@ def exact_count(n_x: int, n_y: int, tail: float) -> tuple[int, float]:
     """Position k of the order statistics that bound the shift, and the tail area it leaves out.
 
     k is the smallest u with P(U <= u) >= `tail` without ties (R's qwilcox), and the area is
-    P(U <= k - 1). k = 0 means that no pairwise difference bounds the shift at this level.
+    P(U <= k - 1). As in R, k = 0 becomes 1 where that leaves out no more than `tail`; else
+    k = 0 means that no pairwise difference bounds the shift at this level.
     """
     counts = subset_sums(np.arange(n_x + n_y, dtype=np.int64), min(n_x, n_y))
     smaller = min(n_x, n_y)
     counts = counts[smaller * (smaller - 1) // 2 :]  # U = sum of scores less its minimum
     cumulative = np.cumsum(counts) / np.sum(counts)
     k = int(np.argmax(cumulative >= tail - QUANTILE_SLACK))
+    if k == 0 and cumulative[0] <= tail + QUANTILE_SLACK:
+        k = 1
     return k, float(cumulative[k - 1]) if k else 0.0
 
 
