@@ -221,5 +221,5 @@ def test_a_formula_never_runs_code(tmp_path: Path) -> None:
     plan = load_plan(write_plan(tmp_path, text))
     shutil.copy(tmp_path / "adqs.csv", tmp_path / "kept.csv")
     tiny_data().assign(log=1).to_csv(tmp_path / "adqs.csv", index=False)
-    with pytest.raises(tk.SpecError, match="'ANCOVA': .*rename the column"):
+    with pytest.raises(tk.SpecError, match=r"'ANCOVA': .*rename the column"):
         run_plan(plan)

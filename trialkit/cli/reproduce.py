@@ -111,7 +111,7 @@ def _print_wrapped(
             screen.print(line(row, widths, is_number=_IS_NUMBER, style=_style(record)))
     for text in _foot(records, numbers):
         screen.print(Text(text, style="dim"))
-    screen.print(Text(tally(result.counts()), style="bold"))
+    screen.print(Text(tally(result.counts(), n_failures=len(result.failures)), style="bold"))
 
 
 def _print_plain(
@@ -127,7 +127,7 @@ def _print_plain(
     say(plain_table(headings, rows, is_number=(False, False, False, *_IS_NUMBER)))
     for text in _foot(records, numbers):
         say(text)
-    say(tally(result.counts()))
+    say(tally(result.counts(), n_failures=len(result.failures)))
     say()
 
 

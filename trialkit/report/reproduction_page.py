@@ -69,7 +69,8 @@ def reproduction_page(studies: Sequence[Reproduction]) -> str:
 
 
 def _study(study: Reproduction) -> Iterator[Html]:
-    yield element("p", tally(study.counts()))
+    summary = tally(study.counts(), n_failures=len(study.failures))
+    yield element("p", summary)
     records = records_of(study.frame())
     numbers = note_numbers(records)
     yield table(
@@ -90,7 +91,7 @@ def _study(study: Reproduction) -> Iterator[Html]:
     if any(record["agrees"] is not None for record in records):
         yield figure(
             svg_bytes(study.plot),
-            text=f"Every compared figure of {study.name}: {tally(study.counts())}",
+            text=f"Every compared figure of {study.name}: {summary}",
             caption=(
                 "Reproduced minus published, in units of the last printed digit. Inside the band "
                 "ours prints the same; a line is the range that rounding of the inputs allows; "

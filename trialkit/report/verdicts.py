@@ -107,12 +107,18 @@ def range_of(record: Record) -> str:
     return f"{round_half_away(low, decimals)} to {round_half_away(high, decimals)}"
 
 
-def tally(counts: Mapping[str, int]) -> str:
-    """One line: how many of the counted figures agree, and what was not counted."""
+def tally(counts: Mapping[str, int], *, n_failures: int) -> str:
+    """One line: how many of the counted figures agree, and what was not counted.
+
+    `n_failures` counts every row that should agree and does not, calibrated ones included: a
+    trial made to carry a figure that it does not carry is broken, though no figure is refuted.
+    """
     agree, disagree, vague = (counts[name] for name in ("agrees", "disagrees", "uninformative"))
     parts = [f"{agree} of {agree + disagree + vague} agree"]
     if disagree:
         parts.append(f"{disagree} DISAGREE")
+    if n_failures > disagree:
+        parts.append(f"{n_failures - disagree} calibrated and MISSED")
     if vague:
         parts.append(f"{vague} uninformative")
     for basis in ("derived", "calibrated", "not reproducible"):
