@@ -18,7 +18,7 @@ import pandas as pd
 
 from trialkit.data.writing import write_csv
 from trialkit.errors import SpecError
-from trialkit.studies.fixtures import fixtures_root
+from trialkit.studies.fixtures import FIGURES_FILE, fixtures_root
 from trialkit.studies.synthetic.figure_book import CALIBRATED_COLUMNS, FigureBook
 
 __all__ = ["SEEDS", "generate", "main"]
@@ -27,7 +27,6 @@ __all__ = ["SEEDS", "generate", "main"]
 SEEDS = MappingProxyType(
     {"final2024": 20240105, "innova2026": 20260630, "irwin2024": 20240113, "polo2019": 20191204}
 )
-FIGURES_FILE = "published.csv"
 CALIBRATED_FILE = "calibrated.csv"
 
 Maker = Callable[..., dict[str, pd.DataFrame]]

@@ -48,17 +48,8 @@ def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
         flag: set(sample(responders, count_from_percent(_percent(book, outcome), n), stream))
         for flag, outcome in IMPROVED.items()
     }
-    months = scores_with_moments(
-        book.text(ARM, "follow-up", "", "mean", used_for="follow-up"),
-        FOLLOW_UP_SD,
-        n=n,
-        step=MONTH,
-        low=MONTH,
-        high=LONGEST_YEARS,
-        rng=raw_stream(seed, part="polo/follow-up").below(2**62),
-    ).tolist()
     rows = []
-    for person, followed in zip(people, months, strict=True):
+    for person, followed in zip(people, _months(book, n, seed), strict=True):
         days = round(followed * DAYS_A_MONTH)
         start = FIRST + timedelta(days=stream.below((LAST - FIRST).days - days + 1))
         flags = {"OUTCFL": known, "RESPFL": responders, **improved}
@@ -78,6 +69,20 @@ def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
             }
         )
     return {"adsl": pd.DataFrame(rows)}
+
+
+def _months(book: FigureBook, n: int, seed: int) -> list[int]:
+    """Follow-up in whole months, its mean printed in years."""
+    drawn = scores_with_moments(
+        book.text(ARM, "follow-up", "", "mean", used_for="follow-up"),
+        FOLLOW_UP_SD,
+        n=n,
+        step=MONTH,
+        low=MONTH,
+        high=LONGEST_YEARS,
+        rng=raw_stream(seed, part="polo/follow-up").below(2**62),
+    )
+    return [int(months) for months in drawn]
 
 
 def _percent(book: FigureBook, outcome: str) -> str:
