@@ -16,7 +16,6 @@ def test_places_ranges_and_edges() -> None:
         reproduced=[0.272, 9.0, 48],
         low=[0.26, 5.0, np.nan],
         high=[0.28, 12.0, np.nan],
-        is_filled=[True, True, False],
     )
     lines = [line for line in axes.lines if len(line.get_ydata()) == 2 and line.get_ydata()[0] < 3]
     ranges = [
@@ -27,7 +26,6 @@ def test_places_ranges_and_edges() -> None:
     points = [line for line in axes.lines if len(line.get_xdata()) == 1]
     assert [line.get_xdata()[0] for line in points] == pytest.approx([0.2, EDGE, -1])
     assert [line.get_marker() for line in points] == ["o", ">", "o"]
-    assert points[2].get_markerfacecolor() == "white"
     assert [text.get_text() for text in axes.get_yticklabels()] == [
         "inside",
         "far above",
@@ -41,8 +39,6 @@ def test_it_draws_into_a_given_axes_even_nothing() -> None:
     from trialkit.figures.style import new_axes
 
     ax = new_axes(4, 3)
-    drawn = agreement(
-        labels=[], published=[], unit=[], reproduced=[], low=[], high=[], is_filled=[], ax=ax
-    )
+    drawn = agreement(labels=[], published=[], unit=[], reproduced=[], low=[], high=[], ax=ax)
     assert drawn is ax
     assert [text.get_text() for text in ax.texts] == ["nothing to compare"]

@@ -182,8 +182,10 @@ def test_the_kind_of_confusion_is_said() -> None:
 
 
 def test_an_se_beside_another_arms_sd() -> None:
-    frame = figures(("a", "sd", "0.19"), ("b", "sd", "1.6"))
-    assert rules(frame) == [("arms-sd", SUSPICIOUS)]
+    sds = (("a", "sd", "0.19"), ("b", "sd", "1.6"))
+    assert rules(figures(*sds, ("a", "n", "49"), ("b", "n", "50"))) == [("arms-sd", SUSPICIOUS)]
+    assert rules(figures(*sds, ("a", "n", "4"), ("b", "n", "4"))) == []  # chance can do that
+    assert rules(figures(*sds)) == []  # nothing to judge it by
 
 
 @pytest.mark.parametrize(
