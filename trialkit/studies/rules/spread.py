@@ -17,7 +17,7 @@ from trialkit.studies.figure import Figure
 from trialkit.studies.formulas.intervals import quantile, two_sample_se
 from trialkit.studies.formulas.spread import pooled_sd
 from trialkit.studies.rules.arm_pairs import ArmPair, arm_pairs
-from trialkit.studies.rules.record import Cell, Check, Record, is_contrast
+from trialkit.studies.rules.record import Cell, Check, Record, Verdict, is_contrast
 
 __all__ = ["half_width_of", "sd_against_interval", "sds_against_contrast", "sds_of_arms"]
 
@@ -126,14 +126,14 @@ def _within_persons(pair: ArmPair) -> Check:
     sds = f"SDs {pair.sds[0].printed} and {pair.sds[1].printed}"
     words = f"{pair.evidence} at n {n} for both arms needs differences with SD {needed}"
     detail = f"{sds}: {words}, a within-person correlation of {found.low:.2f} to {found.high:.2f}"
-    verdict = None
+    verdict: Verdict | None = None
     if found.high < -1 or found.low > 1:
         verdict = "impossible"
         detail += ", which no data have: half-widths or SEs entered as SDs?"
     elif found.high < 0:
         verdict = "suspicious"
         detail += ", against all experience with repeated scores"
-    return pair.contrast.check("paired-sd", verdict, detail)  # type: ignore[arg-type]
+    return pair.contrast.check("paired-sd", verdict, detail)
 
 
 def _between_persons(pair: ArmPair) -> Check:
