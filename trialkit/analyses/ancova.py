@@ -254,8 +254,8 @@ def _refuse_repeated_subjects(data: pd.DataFrame, frame: ModelFrame, subject: st
     if not repeated.empty:
         raise DataError(
             f"{repeated.size} subject(s) have more than one analysed row, the first "
-            f"{repeated.index[0]!r} with {repeated.iloc[0]}; ANCOVA takes one row a subject "
-            "(choose a visit, or use a mixed model)."
+            f"{repeated.index.tolist()[0]!r} with {repeated.iloc[0]}; ANCOVA takes one row a "
+            "subject (choose a visit, or use a mixed model)."
         )
 
 
@@ -289,7 +289,7 @@ def _check_variation(frame: ModelFrame, fit: LeastSquares, vcov: str) -> None:
         )
     saturated = np.flatnonzero(fit.leverage > 1 - LEVERAGE_MARGIN)
     if vcov in ("HC2", "HC3", "HC4") and saturated.size:
-        first = frame.analysed.index[saturated[0]]
+        first = frame.analysed.index[saturated].tolist()[0]
         raise DataError(
             f"vcov={vcov!r} is not defined: {saturated.size} row(s), the first {first!r}, have "
             "leverage one (a coefficient of their own); use 'HC1' or 'ols'."

@@ -161,6 +161,8 @@ def _refuse_comparisons(parsed: Parsed) -> None:
     """At a covariate's mean, `I(BASE > 5)` would be one of its two values: nobody's estimate."""
     for term in (*parsed.left_side, *parsed.right_side):
         for factor in term.factors:
+            if str(factor.eval_method.value) != "python":
+                continue
             tree, _ = _syntax(str(factor.expr))
             nodes = ast.walk(tree) if tree is not None else ()
             if any(isinstance(node, ast.Compare | ast.BoolOp) for node in nodes):

@@ -74,7 +74,7 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
         raise DataError(f"Column {name!r} is not numeric: it holds {example!r}.")
     infinite = int(np.isinf(numbers).sum())
     if infinite:
-        first = values.index[np.isinf(numbers)][0]
+        first = values.index[np.isinf(numbers)].tolist()[0]
         raise DataError(
             f"Column {name!r} has {infinite} infinite value(s), the first in row {first!r}."
         )
