@@ -206,7 +206,7 @@ def _least_df(record: Record, cell: Cell, interval: Interval) -> float:
 
 
 def _p_function(interval: Interval) -> Callable[..., float]:
-    """p of the estimate against no effect, from the interval's standard error."""
+    """The p-value of no effect by the standard error of the interval, as a function."""
     scale = log if interval.scale == "ratio" else float
     null = scale(interval.null)
     tail = (1 - interval.level) / 2
