@@ -30,7 +30,8 @@ __all__ = ["rank_sum"]
 
 # R's wilcox.test is exact by default below 50 in each arm, without ties.
 EXACT_BELOW = 50
-# Additions that the exact distribution may take, a few seconds: about 170 in each arm.
+# Additions that the exact distribution may take, a few seconds: about 170 in each arm
+# without ties.
 MAX_EXACT_COST = 3_000_000_000
 
 
@@ -72,8 +73,8 @@ def rank_sum(
     medians or means it needs distributions that differ by a shift alone.
 
     Raises DataError where an arm has fewer than two values or all values are equal, and
-    SpecError where exact=True would take too long (beyond about 170 in each arm) or is combined with
-    `continuity`.
+    SpecError where exact=True would take too long (beyond about 170 in each arm, fewer with
+    ties) or is combined with `continuity`.
 
     References: Hodges & Lehmann (1963) Ann Math Stat 34:598-611,
     doi:10.1214/aoms/1177704172; Streitberg & Rohmel (1986) Stat Software Newsl 12:10-17;

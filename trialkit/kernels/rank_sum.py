@@ -6,6 +6,7 @@ U is the Mann-Whitney count of pairs in which x exceeds y, a tie counting one ha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor, sqrt
 
 import numpy as np
@@ -117,6 +118,14 @@ def subset_sums(scores: IntArray, n_chosen: int) -> FloatArray:
     return sums
 
 
+@lru_cache(maxsize=8)  # the p-value and the interval of one comparison share it
+def untied_sums(n_total: int, n_chosen: int) -> FloatArray:
+    """`subset_sums` of the scores 0 to n_total - 1: ranks without ties."""
+    counts = subset_sums(np.arange(n_total, dtype=np.int64), n_chosen)
+    counts.flags.writeable = False
+    return counts
+
+
 def exact_p_value(test: RankSum, alternative: Alternative) -> float:
     """Share of all allocations of the ranks whose rank sum is at least as extreme.
 
@@ -125,12 +134,14 @@ def exact_p_value(test: RankSum, alternative: Alternative) -> float:
     """
     scores = integer_scores(test.ranks)
     observed = int(np.sum(scores[: test.n_x]))
-    if test.n_x > test.n_y:  # choosing the smaller arm is cheaper; its sum is the complement
-        counts = subset_sums(scores, test.n_y)
-        sums = int(np.sum(scores)) - np.arange(counts.size)
+    smaller = min(test.n_x, test.n_y)  # choosing the smaller arm is cheaper
+    if test.has_ties:
+        counts = subset_sums(scores, smaller)
     else:
-        counts = subset_sums(scores, test.n_x)
-        sums = np.arange(counts.size)
+        counts = untied_sums(scores.size, smaller)
+    sums = np.arange(counts.size)
+    if test.n_x > test.n_y:  # these are sums of y; those of x are the complement
+        sums = int(np.sum(scores)) - sums
     if alternative == "two-sided":
         # Distances from the mean times N, so that the comparison is between integers.
         centre = test.n_x * int(np.sum(scores))
@@ -147,8 +158,8 @@ def exact_count(n_x: int, n_y: int, tail: float) -> tuple[int, float]:
     P(U <= k - 1). As in R, k = 0 becomes 1 where that leaves out no more than `tail`; else
     k = 0 means that no pairwise difference bounds the shift at this level.
     """
-    counts = subset_sums(np.arange(n_x + n_y, dtype=np.int64), min(n_x, n_y))
     smaller = min(n_x, n_y)
+    counts = untied_sums(n_x + n_y, smaller)
     counts = counts[smaller * (smaller - 1) // 2 :]  # U = sum of scores less its minimum
     cumulative = np.cumsum(counts) / np.sum(counts)
     k = int(np.argmax(cumulative >= tail - QUANTILE_SLACK))
