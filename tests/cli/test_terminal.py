@@ -18,11 +18,13 @@ def test_plain_rows_are_aligned_and_one_line_each() -> None:
     assert text == "A      B\nx y    1\nlong  22"
 
 
-def test_the_first_column_gives_way() -> None:
-    rows = [("a" * 40, "1234"), ("b", "12345678\n12")]
-    assert column_widths(rows, total=100) == [40, 8]
-    assert column_widths(rows, total=40) == [28, 8]
-    assert column_widths(rows, total=10) == [NARROWEST, 8]
+def test_the_last_column_gives_way_and_then_the_first() -> None:
+    rows = [("a" * 40, "1234", "not reproducible"), ("b", "12345678\n12", "x")]
+    assert column_widths(rows, total=100) == [40, 8, 16]
+    assert column_widths(rows, total=69) == [40, 8, 15]
+    assert column_widths(rows, total=60) == [34, 8, 12]
+    assert column_widths(rows, total=10) == [NARROWEST, 8, 12]
+    assert column_widths([("ab", "c")], total=1) == [2, 1]
 
 
 def in_terminal(columns: int, *arguments: str) -> str:

@@ -64,11 +64,25 @@ def terminal_table(headings: Sequence[str], *, is_number: Sequence[bool]) -> Tab
 
 
 def column_widths(rows: Iterable[Sequence[str]], *, total: int) -> list[int]:
-    """Widths that hold every cell, the first column giving way so that a line fits `total`."""
+    """Widths that hold every cell where a line of `total` has room for them.
+
+    Where it has not, the last column gives way first, down to its longest word, and then the
+    first, down to `NARROWEST`.
+    """
     columns = list(zip(*rows, strict=True))
-    widths = [max(len(part) for cell in column for part in cell.split("\n")) for column in columns]
-    room = total - INDENT - len(GAP) * (len(widths) - 1) - sum(widths[1:])
-    return [min(widths[0], max(room, NARROWEST)), *widths[1:]]
+    widths = [_longest(column, "\n") for column in columns]
+    lacking = INDENT + len(GAP) * (len(widths) - 1) + sum(widths) - total
+    if lacking > 0 and len(widths) > 1:
+        given = min(lacking, widths[-1] - _longest(columns[-1], None))
+        widths[-1] -= given
+        lacking -= given
+    widths[0] = min(widths[0], max(widths[0] - lacking, NARROWEST))
+    return widths
+
+
+def _longest(cells: Iterable[str], separator: str | None) -> int:
+    """The longest part of any cell, between separators (None: between words)."""
+    return max((len(part) for cell in cells for part in cell.split(separator)), default=0)
 
 
 def line(
