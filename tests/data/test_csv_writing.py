@@ -47,8 +47,8 @@ def test_numbers_are_no_formulas() -> None:
     assert to_csv_text(frame) == "N,X,T\n-1,-0.5,-0.34\n2,-inf,+5\n"
 
 
-@pytest.mark.parametrize("text", ["-", "- 5", "-5-5", "+5+", "-1e", "-0x1", "-1\n", "--1"])
-def test_what_only_resembles_a_number_is_neutralised(text) -> None:
+@pytest.mark.parametrize("text", ["-", "- 5", "-5-5", "+5+", "-1e", "-0x1", "-1\n", "--1", "\tplain", "\rplain"])
+def test_what_is_no_number_is_neutralised(text) -> None:
     assert neutralise(text) == f"'{text}"
 
 
