@@ -49,13 +49,14 @@ def factor_column(values: pd.Series, name: str, levels: Sequence[object]) -> pd.
     import pandas as pd
 
     labels = values.tolist()
-    strange = [label for label in dict.fromkeys(labels) if label not in levels]
+    code_of = {level: code for code, level in enumerate(levels)}
+    strange = [label for label in dict.fromkeys(labels) if label not in code_of]
     if strange:
         raise DataError(
             f"Column {name!r} has the level {strange[0]!r}, which the model does not know; "
             f"levels: {', '.join(map(repr, levels))}."
         )
-    codes = [levels.index(label) for label in labels]
+    codes = [code_of[label] for label in labels]
     column = pd.Categorical.from_codes(codes, categories=pd.Index(list(levels)))
     return pd.Series(column, index=values.index, name=name)
 
