@@ -37,7 +37,7 @@ VcovKind = Literal["ols", "HC0", "HC1", "HC2", "HC3", "HC4"]
 
 # A row this close to leverage one fits itself: its residual carries no variance.
 LEVERAGE_MARGIN = 1e-10
-# Residuals below this share of the outcome's spread are rounding, not variation.
+# Residuals below this share of the largest outcome are rounding, not variation.
 EXACT_FIT = 1e-12
 
 
@@ -282,7 +282,7 @@ def _check_variation(frame: ModelFrame, fit: LeastSquares, vcov: str) -> None:
             f"Outcome {frame.outcome!r} is {frame.response[0]:g} in all {frame.n} analysed rows: "
             "no standard error."
         )
-    if np.sqrt(fit.residual_sum_sq / frame.n) < EXACT_FIT * np.linalg.norm(frame.response):
+    if np.sqrt(fit.residual_sum_sq / frame.n) < EXACT_FIT * np.abs(frame.response).max():
         raise DataError(
             f"{frame.formula!r} reproduces the outcome exactly: no residual variation is left."
         )
