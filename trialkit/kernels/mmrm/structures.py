@@ -1,0 +1,311 @@
+"""Covariance structures of the visits: Sigma of its parameters, with exact derivatives.
+
+*Natural* parameters are those of SAS's documentation, in which Kenward and Roger's second
+derivatives are taken: the elements of Sigma where it is linear in them (unstructured,
+toeplitz, compound symmetry), otherwise variances and correlations (spatial: variance and
+range). An optimiser moves on a *chart*: coordinates around the current Sigma in which every
+step stays inside the parameters' ranges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import linalg
+
+from trialkit.errors import SpecError
+from trialkit.kernels.mmrm import correlations
+from trialkit.typing import FloatArray
+
+__all__ = ["STRUCTURES", "Chart", "Natural", "ScaledCorrelation", "Structure", "Unstructured"]
+__all__ += ["structure"]
+
+# Share of the diagonal kept in a starting covariance that is not positive definite.
+SHRINKAGE = (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)
+# Smallest eigenvalue, over the largest, of an acceptable starting correlation.
+START_EIGENVALUE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Derivatives in local coordinates: `first` (q, c, m, m), `second` (q, q, c, m, m) or None.
+
+    Without `second`, `exponential` is the Cholesky factor L of Sigma(E) = L exp(E) L'.
+    """
+
+    first: FloatArray
+    second: FloatArray | None
+    generators: FloatArray | None = None
+    root: FloatArray | None = None
+
+    def curvature(self, gradient: FloatArray) -> FloatArray:
+        """<gradient, d2 Sigma>: (q, q), for the gradient (c, m, m) of a function of Sigma."""
+        if self.second is not None:
+            return np.asarray(np.tensordot(self.second, gradient, axes=3))
+        # d2 Sigma = L (E_s E_t + E_t E_s) L' / 2.
+        assert self.root is not None and self.generators is not None
+        inner = self.root.T @ gradient[0] @ self.root
+        q = self.generators.shape[0]
+        left = (inner @ self.generators).reshape(q, -1)
+        half = left @ self.generators.transpose(0, 2, 1).reshape(q, -1).T
+        return np.asarray((half + half.T) / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Natural:
+    """Natural parameters (q,), dSigma (q, c, m, m), and d2Sigma (q, q, c, m, m) or None."""
+
+    values: FloatArray
+    first: FloatArray
+    second: FloatArray | None
+
+
+class Structure(Protocol):
+    """A covariance of the m visits with q parameters; `theta` are its working parameters."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters q."""
+
+    def sigma(self, theta: FloatArray) -> FloatArray:
+        """Sigma (c, m, m); c is 1, or the number of patterns where times differ."""
+
+    def natural(self, theta: FloatArray) -> Natural:
+        """Natural parameters and derivatives at theta."""
+
+    def chart(self, theta: FloatArray) -> Chart:
+        """Derivatives in the optimiser's coordinates around theta."""
+
+    def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
+        """Theta after a step (q,) in those coordinates."""
+
+    def start(self, covariance: FloatArray) -> FloatArray:
+        """Theta near an empirical covariance (m, m)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unstructured:
+    """Every variance and covariance free; theta are the elements of the lower triangle.
+
+    The chart is Sigma(E) = L exp(E) L': coordinates in which neither the scale of a visit nor
+    a correlation near one slows the search, and every point is positive definite.
+    """
+
+    n_visits: int
+
+    @property
+    def n_parameters(self) -> int:
+        """m (m + 1) / 2."""
+        return self.n_visits * (self.n_visits + 1) // 2
+
+    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.tril_indices(self.n_visits)
+
+    def sigma(self, theta: FloatArray) -> FloatArray:
+        """The matrix of the elements: (1, m, m)."""
+        row, column = self._indices()
+        out = np.empty((self.n_visits, self.n_visits))
+        out[row, column] = theta
+        out[column, row] = theta
+        return out[None]
+
+    def _elements(self) -> FloatArray:
+        row, column = self._indices()
+        q = np.arange(row.size)
+        out = np.zeros((row.size, self.n_visits, self.n_visits))
+        out[q, row, column] = 1.0
+        out[q, column, row] = 1.0
+        return out
+
+    def natural(self, theta: FloatArray) -> Natural:
+        """Elements of Sigma; linear."""
+        return Natural(values=theta, first=self._elements()[:, None], second=None)
+
+    def chart(self, theta: FloatArray) -> Chart:
+        """Orthonormal symmetric generators, carried by the Cholesky factor."""
+        root = linalg.cholesky(self.sigma(theta)[0], lower=True)
+        generators = self._elements()
+        row, column = self._indices()
+        generators[row != column] /= np.sqrt(2.0)
+        return Chart(
+            first=(root @ generators @ root.T)[:, None],
+            second=None,
+            generators=generators,
+            root=root,
+        )
+
+    def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
+        """L exp(E) L'."""
+        root = linalg.cholesky(self.sigma(theta)[0], lower=True)
+        row, column = self._indices()
+        generator = np.zeros((self.n_visits, self.n_visits))
+        generator[row, column] = np.where(row == column, step, step / np.sqrt(2.0))
+        values, vectors = linalg.eigh(generator)
+        half = root @ vectors * np.exp(np.clip(values, -60, 60) / 2)
+        return np.asarray((half @ half.T)[row, column])
+
+    def start(self, covariance: FloatArray) -> FloatArray:
+        """The elements of the covariance, shrunk until positive definite."""
+        row, column = self._indices()
+        return np.asarray(_positive_definite(covariance)[row, column])
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledCorrelation:
+    """Variances (one, or one a visit) times a correlation family; theta = (variances, rho).
+
+    With `is_linear` the natural parameters are the elements of Sigma (variance and
+    covariances of a homogeneous structure whose correlations enter one by one).
+    """
+
+    correlation: correlations.Correlation
+    is_heterogeneous: bool
+    is_linear: bool = False
+
+    @property
+    def _n_variances(self) -> int:
+        return self.correlation.n_visits if self.is_heterogeneous else 1
+
+    @property
+    def n_parameters(self) -> int:
+        """Variances and correlations."""
+        return self._n_variances + self.correlation.n_parameters
+
+    def _split(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return theta[: self._n_variances], theta[self._n_variances :]
+
+    def _outer(self, variances: FloatArray) -> FloatArray:
+        """Products of standard deviations: (m, m)."""
+        root = np.sqrt(np.broadcast_to(variances, (self.correlation.n_visits,)))
+        return np.outer(root, root)
+
+    def sigma(self, theta: FloatArray) -> FloatArray:
+        """Standard deviations around the correlation."""
+        variances, rho = self._split(theta)
+        return np.asarray(self._outer(variances) * self.correlation.matrix(rho))
+
+    def _variance_shares(self, variances: FloatArray) -> FloatArray:
+        """U with dSigma / dv_j = Sigma * U_j: (v, m, m)."""
+        m = self.correlation.n_visits
+        if not self.is_heterogeneous:
+            return np.full((1, m, m), 1.0 / variances[0])
+        eye = np.eye(m)
+        return np.asarray((eye[:, :, None] + eye[:, None, :]) / (2 * variances)[:, None, None])
+
+    def _derivatives(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """First (q, c, m, m) and second (q, q, c, m, m) derivatives in theta."""
+        variances, rho = self._split(theta)
+        outer, sigma = self._outer(variances), self.sigma(theta)
+        share = self._variance_shares(variances)[:, None]
+        turned = outer * self.correlation.first(rho)
+        first = np.concatenate([sigma[None] * share, turned])
+        v = variances.size
+        second = np.empty((first.shape[0], *first.shape))
+        second[:v, :v] = sigma * share[:, None] * share[None]
+        # d(1/v)/dv = -1/v^2: U_j falls as U_j / v_j.
+        second[np.arange(v), np.arange(v)] -= sigma * share / variances[:, None, None, None]
+        second[:v, v:] = share[:, None] * turned[None]
+        second[v:, :v] = second[:v, v:].swapaxes(0, 1)
+        second[v:, v:] = outer * self.correlation.second(rho)
+        return first, second
+
+    def natural(self, theta: FloatArray) -> Natural:
+        """Elements of Sigma where linear, otherwise variances and correlations."""
+        if not self.is_linear:
+            first, second = self._derivatives(theta)
+            return Natural(values=theta, first=first, second=second)
+        variances, rho = self._split(theta)
+        eye = np.eye(self.correlation.n_visits)[None, None]
+        bands = self.correlation.first(rho)
+        return Natural(
+            values=np.concatenate([variances, variances[0] * rho]),
+            first=np.concatenate([eye, bands]),
+            second=None,
+        )
+
+    def chart(self, theta: FloatArray) -> Chart:
+        """Logarithms of variances, and the correlations' own links."""
+        variances, rho = self._split(theta)
+        first, second = self._derivatives(theta)
+        _, slope, bend = self.correlation.from_free(self.correlation.to_free(rho))
+        slopes = np.concatenate([variances, slope])[:, None, None, None]
+        bends = np.concatenate([variances, bend])[:, None, None, None]
+        curved = second * slopes[:, None] * slopes[None]
+        diagonal = np.arange(slopes.shape[0])
+        curved[diagonal, diagonal] += first * bends
+        return Chart(first=first * slopes, second=curved)
+
+    def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
+        """A step in the logarithms and links."""
+        variances, rho = self._split(theta)
+        moved = variances * np.exp(np.clip(step[: variances.size], -60, 60))
+        free = self.correlation.to_free(rho) + step[variances.size :]
+        return np.concatenate([moved, self.correlation.from_free(free)[0]])
+
+    def start(self, covariance: FloatArray) -> FloatArray:
+        """Mean variance (or each), with correlations shrunk until positive definite."""
+        variances = np.diagonal(covariance)
+        correlation = covariance / np.sqrt(np.outer(variances, variances))
+        used = variances if self.is_heterogeneous else np.array([variances.mean()])
+        eye = np.eye(covariance.shape[0])
+        for share in SHRINKAGE:
+            rho = self.correlation.start((1 - share) * correlation + share * eye)
+            if _is_positive_definite(self.correlation.matrix(rho)):
+                break
+        return np.concatenate([used, rho])
+
+
+def _is_positive_definite(matrices: FloatArray) -> bool:
+    values = np.linalg.eigvalsh(matrices)
+    return bool((values[:, 0] > START_EIGENVALUE * values[:, -1]).all())
+
+
+def _positive_definite(covariance: FloatArray) -> FloatArray:
+    root = np.sqrt(np.diagonal(covariance))
+    correlation = covariance / np.outer(root, root)
+    eye = np.eye(root.size)
+    for share in SHRINKAGE:
+        shrunk = (1 - share) * correlation + share * eye
+        if _is_positive_definite(shrunk[None]):
+            break
+    return np.asarray(shrunk * np.outer(root, root))
+
+
+STRUCTURES = (
+    "unstructured",
+    "toeplitz",
+    "toeplitz-het",
+    "ar1",
+    "ar1-het",
+    "compound-symmetry",
+    "compound-symmetry-het",
+    "ante-dependence",
+    "ante-dependence-het",
+    "spatial-exponential",
+)
+
+
+def structure(name: str, *, n_visits: int, distance: FloatArray | None = None) -> Structure:
+    """The structure of that name for m visits; `distance` (c, m, m) for the spatial one."""
+    if name not in STRUCTURES:
+        raise SpecError(f"covariance={name!r} is not offered; allowed: {', '.join(STRUCTURES)}.")
+    if name == "unstructured":
+        return Unstructured(n_visits)
+    family = name.removesuffix("-het")
+    is_heterogeneous = name.endswith("-het")
+    if n_visits == 1:
+        return ScaledCorrelation(correlations.Uncorrelated(1), False)
+    if family == "spatial-exponential":
+        if distance is None:
+            raise SpecError("The spatial structure needs the times of the visits.")
+        return ScaledCorrelation(correlations.Exponential(distance), False)
+    families = {
+        "toeplitz": correlations.Toeplitz,
+        "ar1": correlations.Autoregressive,
+        "compound-symmetry": correlations.CompoundSymmetry,
+        "ante-dependence": correlations.AnteDependence,
+    }
+    is_linear = not is_heterogeneous and family in ("toeplitz", "compound-symmetry")
+    return ScaledCorrelation(families[family](n_visits), is_heterogeneous, is_linear)
