@@ -62,7 +62,7 @@ class Basis:
 
     @property
     def log_determinant(self) -> float:
-        """log |X'X|."""
+        """Logarithm of |X'X|."""
         return 2.0 * float(np.log(np.abs(np.diagonal(self.factor))).sum())
 
 
@@ -116,14 +116,17 @@ def orthonormal_basis(x: FloatArray, y: FloatArray, weights: FloatArray | None =
 def _factor(x: FloatArray, weights: FloatArray | None, length: FloatArray) -> FloatArray | None:
     """Upper triangular R with R'R = X'WX, or None where the columns are dependent."""
     weighted = x if weights is None else weights[:, None] * x
-    gram = (x.T @ weighted) / np.outer(length, length)
-    try:
-        scaled = linalg.cholesky(gram)
-    except linalg.LinAlgError:
-        scaled = None
+    scaled = _cholesky((x.T @ weighted) / np.outer(length, length))
     if scaled is None or np.diagonal(scaled).min() < CHOLESKY_PIVOT:
         root = x if weights is None else np.sqrt(weights)[:, None] * x
-        scaled = linalg.qr(root / length, mode="r")[0][: x.shape[1]]
+        scaled = np.asarray(linalg.qr(root / length, mode="r")[0][: x.shape[1]])
         if np.abs(np.diagonal(scaled)).min() < RANK_TOLERANCE:
             return None
     return np.asarray(scaled * length)
+
+
+def _cholesky(matrix: FloatArray) -> FloatArray | None:
+    try:
+        return np.asarray(linalg.cholesky(matrix))
+    except linalg.LinAlgError:
+        return None

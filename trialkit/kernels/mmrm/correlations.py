@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from trialkit.typing import FloatArray
 
@@ -30,25 +31,27 @@ START_MARGIN = 0.05
 class Correlation(Protocol):
     """R (c, m, m) of `n_parameters` parameters; c is 1, or the number of sets of times."""
 
-    n_visits: int
+    @property
+    def n_visits(self) -> int:
+        """Number of visits m."""
 
     @property
     def n_parameters(self) -> int:
         """Number of correlation parameters p."""
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, rho: FloatArray, /) -> FloatArray:
         """R: (c, m, m)."""
 
-    def first(self, rho: FloatArray) -> FloatArray:
-        """dR / d rho_s: (p, c, m, m)."""
+    def first(self, rho: FloatArray, /) -> FloatArray:
+        """Derivatives of R in rho_s: (p, c, m, m)."""
 
-    def second(self, rho: FloatArray) -> FloatArray:
-        """d2R / d rho_s d rho_t: (p, p, c, m, m)."""
+    def second(self, rho: FloatArray, /) -> FloatArray:
+        """Second derivatives of R in rho_s and rho_t: (p, p, c, m, m)."""
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, correlation: FloatArray, /) -> FloatArray:
         """Parameters near an empirical correlation (m, m), strictly inside their range."""
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Parameters on the real line."""
 
     def from_free(self, free: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -66,6 +69,10 @@ def _lags(n_visits: int) -> FloatArray:
     return np.asarray(np.abs(visit[:, None] - visit[None, :]))
 
 
+def _clip(values: ArrayLike, low: float, high: float) -> FloatArray:
+    return np.clip(np.asarray(values, dtype=np.float64), low, high)
+
+
 @dataclass(frozen=True, slots=True)
 class Uncorrelated:
     """The only correlation of a single visit."""
@@ -77,23 +84,23 @@ class Uncorrelated:
         """None."""
         return 0
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, _rho: FloatArray, /) -> FloatArray:
         """The identity."""
         return np.eye(self.n_visits)[None]
 
-    def first(self, rho: FloatArray) -> FloatArray:
+    def first(self, _rho: FloatArray, /) -> FloatArray:
         """Empty."""
         return np.zeros((0, 1, self.n_visits, self.n_visits))
 
-    def second(self, rho: FloatArray) -> FloatArray:
+    def second(self, _rho: FloatArray, /) -> FloatArray:
         """Empty."""
         return np.zeros((0, 0, 1, self.n_visits, self.n_visits))
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, _correlation: FloatArray, /) -> FloatArray:
         """Empty."""
         return np.zeros(0)
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Empty."""
         return rho
 
@@ -117,26 +124,26 @@ class CompoundSymmetry:
     def _floor(self) -> float:
         return 1.0 / (self.n_visits - 1)
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, rho: FloatArray, /) -> FloatArray:
         """Ones on the diagonal, rho elsewhere."""
         eye = np.eye(self.n_visits)
-        return (eye + rho[0] * (1 - eye))[None]
+        return np.asarray(eye + rho[0] * (1 - eye))[None]
 
-    def first(self, rho: FloatArray) -> FloatArray:
+    def first(self, _rho: FloatArray, /) -> FloatArray:
         """Ones off the diagonal."""
-        return (1 - np.eye(self.n_visits))[None, None]
+        return np.asarray(1 - np.eye(self.n_visits))[None, None]
 
-    def second(self, rho: FloatArray) -> FloatArray:
+    def second(self, _rho: FloatArray, /) -> FloatArray:
         """Zero."""
         return np.zeros((1, 1, 1, self.n_visits, self.n_visits))
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, correlation: FloatArray, /) -> FloatArray:
         """The mean correlation."""
         off = ~np.eye(self.n_visits, dtype=np.bool_)
         margin = START_MARGIN * self._floor
-        return np.clip([correlation[off].mean()], margin - self._floor, 1 - START_MARGIN)
+        return _clip([correlation[off].mean()], margin - self._floor, 1 - START_MARGIN)
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Logit of the share of the range."""
         share = (rho + self._floor) / (1 + self._floor)
         return np.asarray(np.log(share) - np.log1p(-share))
@@ -160,25 +167,25 @@ class Autoregressive:
         """One."""
         return 1
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, rho: FloatArray, /) -> FloatArray:
         """Powers of rho."""
         return np.asarray(rho[0] ** _lags(self.n_visits))[None]
 
-    def first(self, rho: FloatArray) -> FloatArray:
+    def first(self, rho: FloatArray, /) -> FloatArray:
         """Lag times rho to the lag less one."""
         lag = _lags(self.n_visits)
         return np.asarray(lag * rho[0] ** np.maximum(lag - 1, 0))[None, None]
 
-    def second(self, rho: FloatArray) -> FloatArray:
+    def second(self, rho: FloatArray, /) -> FloatArray:
         """Lag times lag less one, times rho to the lag less two."""
         lag = _lags(self.n_visits)
         return np.asarray(lag * (lag - 1) * rho[0] ** np.maximum(lag - 2, 0))[None, None, None]
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, correlation: FloatArray, /) -> FloatArray:
         """The mean correlation of neighbouring visits."""
-        return np.clip([np.diagonal(correlation, 1).mean()], START_MARGIN - 1, 1 - START_MARGIN)
+        return _clip([np.diagonal(correlation, 1).mean()], START_MARGIN - 1, 1 - START_MARGIN)
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Fisher's z."""
         return np.arctanh(rho)
 
@@ -198,28 +205,28 @@ class Toeplitz:
         """One a distance."""
         return self.n_visits - 1
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, rho: FloatArray, /) -> FloatArray:
         """Bands."""
         lag = _lags(self.n_visits).astype(np.int64)
-        return np.concatenate([[1.0], rho])[lag][None]
+        return np.asarray(np.concatenate([[1.0], rho])[lag])[None]
 
-    def first(self, rho: FloatArray) -> FloatArray:
+    def first(self, _rho: FloatArray, /) -> FloatArray:
         """Indicators of the bands."""
         lag = _lags(self.n_visits)
         steps = np.arange(1, self.n_visits)
-        return (lag[None] == steps[:, None, None]).astype(np.float64)[:, None]
+        return np.asarray(lag[None] == steps[:, None, None], dtype=np.float64)[:, None]
 
-    def second(self, rho: FloatArray) -> FloatArray:
+    def second(self, _rho: FloatArray, /) -> FloatArray:
         """Zero."""
         p, m = self.n_parameters, self.n_visits
         return np.zeros((p, p, 1, m, m))
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, correlation: FloatArray, /) -> FloatArray:
         """The mean correlation of each band."""
         bands = [np.diagonal(correlation, lag).mean() for lag in range(1, self.n_visits)]
-        return np.clip(bands, START_MARGIN - 1, 1 - START_MARGIN)
+        return _clip(bands, START_MARGIN - 1, 1 - START_MARGIN)
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Fisher's z."""
         return np.arctanh(rho)
 
@@ -246,14 +253,14 @@ class AnteDependence:
         step = np.arange(self.n_parameters)[:, None, None]
         return (low[None] <= step) & (step < high[None])
 
-    def _factors(self, rho: FloatArray) -> FloatArray:
+    def _factors(self, rho: FloatArray, /) -> FloatArray:
         return np.where(self._between(), rho[:, None, None], 1.0)
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, rho: FloatArray, /) -> FloatArray:
         """Products of the steps between."""
         return np.asarray(self._factors(rho).prod(axis=0))[None]
 
-    def first(self, rho: FloatArray) -> FloatArray:
+    def first(self, rho: FloatArray, /) -> FloatArray:
         """The product of the other steps."""
         between, factors = self._between(), self._factors(rho)
         out = np.empty_like(factors)
@@ -262,7 +269,7 @@ class AnteDependence:
             out[step] = np.where(between[step], others.prod(axis=0), 0.0)
         return out[:, None]
 
-    def second(self, rho: FloatArray) -> FloatArray:
+    def second(self, rho: FloatArray, /) -> FloatArray:
         """The product of the steps other than the two."""
         between, factors = self._between(), self._factors(rho)
         p, m = self.n_parameters, self.n_visits
@@ -273,11 +280,11 @@ class AnteDependence:
                 out[s, t] = out[t, s] = np.where(between[s] & between[t], others, 0.0)
         return out[:, :, None]
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, correlation: FloatArray, /) -> FloatArray:
         """The correlations of neighbouring visits."""
-        return np.clip(np.diagonal(correlation, 1), START_MARGIN - 1, 1 - START_MARGIN)
+        return _clip(np.diagonal(correlation, 1), START_MARGIN - 1, 1 - START_MARGIN)
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Fisher's z."""
         return np.arctanh(rho)
 
@@ -305,27 +312,27 @@ class Exponential:
         """The range."""
         return 1
 
-    def matrix(self, rho: FloatArray) -> FloatArray:
+    def matrix(self, rho: FloatArray, /) -> FloatArray:
         """exp(-d / r)."""
         return np.asarray(np.exp(-self.distance / rho[0]))
 
-    def first(self, rho: FloatArray) -> FloatArray:
+    def first(self, rho: FloatArray, /) -> FloatArray:
         """R d / r^2."""
         return np.asarray(self.matrix(rho) * self.distance / rho[0] ** 2)[None]
 
-    def second(self, rho: FloatArray) -> FloatArray:
+    def second(self, rho: FloatArray, /) -> FloatArray:
         """R (d^2 / r^4 - 2 d / r^3)."""
         d, r = self.distance, rho[0]
         return np.asarray(self.matrix(rho) * (d**2 / r**4 - 2 * d / r**3))[None, None]
 
-    def start(self, correlation: FloatArray) -> FloatArray:
+    def start(self, correlation: FloatArray, /) -> FloatArray:
         """The range at which the mean distance has the mean correlation."""
         apart = self.distance > 0
         off = ~np.eye(self.n_visits, dtype=np.bool_)
         mean = np.clip(correlation[off].mean(), START_MARGIN, 1 - START_MARGIN)
         return np.array([-self.distance[apart].mean() / np.log(mean)])
 
-    def to_free(self, rho: FloatArray) -> FloatArray:
+    def to_free(self, rho: FloatArray, /) -> FloatArray:
         """Logarithm."""
         return np.log(rho)
 

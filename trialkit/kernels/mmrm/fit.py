@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
+from trialkit.kernels.mmrm.diagnosis import refuse_unseen
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.likelihood import Likelihood
 from trialkit.kernels.mmrm.optimise import Optimum, maximise
@@ -69,6 +70,7 @@ def fit_marginal(
     where the fixed effects are dependent or fit exactly, ConvergenceError where the
     likelihood has no optimum that can be found.
     """
+    refuse_unseen(layout, covariance)
     basis = orthonormal_basis(x, y, weights)
     data = moments(x, y, layout=layout, basis=basis, weights=weights)
     likelihood = Likelihood(layout=layout, moments=data, reml=reml)
@@ -89,8 +91,7 @@ def fit_marginal(
         coef=basis.coefficients(point.gamma),
         vcov=basis.covariance(point.phi),
         sigma=[
-            scale**2 * s.sigma(theta)
-            for s, theta in zip(structures, optimum.thetas, strict=True)
+            scale**2 * s.sigma(theta) for s, theta in zip(structures, optimum.thetas, strict=True)
         ],
         deviance=float(deviance),
         reml=reml,

@@ -78,9 +78,7 @@ class Likelihood:
         except linalg.LinAlgError:
             return None
         half = linalg.solve_triangular(factor, right, lower=True, check_finite=False)
-        root = linalg.solve_triangular(
-            factor, np.eye(right.size), lower=True, check_finite=False
-        )
+        root = linalg.solve_triangular(factor, np.eye(right.size), lower=True, check_finite=False)
         phi, gamma = root.T @ root, root.T @ half
         deviance = log_determinant + float(pooled[-1, -1] - half @ half)
         weight = np.empty_like(pooled)
@@ -150,9 +148,7 @@ class Likelihood:
         return -out - 2 * slopes.residual @ point.phi @ slopes.residual.T
 
 
-def _masked_inverse(
-    sigma: FloatArray, mask: np.ndarray
-) -> tuple[FloatArray, FloatArray] | None:
+def _masked_inverse(sigma: FloatArray, mask: np.ndarray) -> tuple[FloatArray, FloatArray] | None:
     """V^-1 (K, m, m), zero where not seen, and log |V| (K,)."""
     seen = mask[:, :, None] & mask[:, None, :]
     # A visit not seen gets variance one and no correlation, which changes no determinant.

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from trialkit.errors import ConvergenceError
+from trialkit.kernels.mmrm.diagnosis import refuse_singular
 from trialkit.kernels.mmrm.likelihood import Likelihood, Point
 from trialkit.kernels.mmrm.structures import Chart, Structure
 from trialkit.typing import FloatArray
@@ -82,6 +83,7 @@ def maximise(
                 )
         else:
             thetas, point = moved
+            refuse_singular(likelihood.layout, _sigmas(structures, thetas))
         if is_last:
             return _finish(likelihood, structures, thetas, point, iteration)
     raise ConvergenceError(f"No convergence in {MAX_ITERATIONS} iterations.")
@@ -90,7 +92,11 @@ def maximise(
 def _point(
     likelihood: Likelihood, structures: list[Structure], thetas: list[FloatArray]
 ) -> Point | None:
-    return likelihood.at([s.sigma(theta) for s, theta in zip(structures, thetas, strict=True)])
+    return likelihood.at(_sigmas(structures, thetas))
+
+
+def _sigmas(structures: list[Structure], thetas: list[FloatArray]) -> list[FloatArray]:
+    return [s.sigma(theta) for s, theta in zip(structures, thetas, strict=True)]
 
 
 def _derivatives(
@@ -137,8 +143,7 @@ def _search(
     for _ in range(MAX_HALVINGS):
         parts = np.split(share * step, bounds)
         moved = [
-            s.retract(theta, part)
-            for s, theta, part in zip(structures, thetas, parts, strict=True)
+            s.retract(theta, part) for s, theta, part in zip(structures, thetas, parts, strict=True)
         ]
         trial = _point(likelihood, structures, moved)
         if trial is not None:
@@ -159,6 +164,11 @@ def _finish(
     charts = [s.chart(theta) for s, theta in zip(structures, thetas, strict=True)]
     gradient, hessian = _derivatives(likelihood, point, charts)
     values = linalg.eigvalsh(hessian)
+    if values[0] <= MIN_CURVATURE * values[-1]:
+        raise ConvergenceError(
+            "The likelihood is flat in a direction of the covariance: the data do not determine "
+            "all its parameters."
+        )
     return Optimum(
         thetas=thetas,
         point=point,

@@ -9,6 +9,7 @@ step stays inside the parameters' ranges.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +20,16 @@ from trialkit.errors import SpecError
 from trialkit.kernels.mmrm import correlations
 from trialkit.typing import FloatArray
 
-__all__ = ["STRUCTURES", "Chart", "Natural", "ScaledCorrelation", "Structure", "Unstructured"]
-__all__ += ["structure"]
+__all__ = [
+    "STRUCTURES",
+    "Chart",
+    "Natural",
+    "ScaledCorrelation",
+    "Structure",
+    "Unstructured",
+    "structure",
+]
+
 
 # Share of the diagonal kept in a starting covariance that is not positive definite.
 SHRINKAGE = (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)
@@ -28,24 +37,39 @@ SHRINKAGE = (0.0, 0.1, 0.3, 0.6, 0.9, 1.0)
 START_EIGENVALUE = 1e-3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """Derivatives in local coordinates: `first` (q, c, m, m), `second` (q, q, c, m, m) or None.
+class Chart(Protocol):
+    """Derivatives of Sigma in local coordinates of the optimiser."""
 
-    Without `second`, `exponential` is the Cholesky factor L of Sigma(E) = L exp(E) L'.
-    """
-
-    first: FloatArray
-    second: FloatArray | None
-    generators: FloatArray | None = None
-    root: FloatArray | None = None
+    @property
+    def first(self) -> FloatArray:
+        """Derivatives of Sigma: (q, c, m, m)."""
 
     def curvature(self, gradient: FloatArray) -> FloatArray:
         """<gradient, d2 Sigma>: (q, q), for the gradient (c, m, m) of a function of Sigma."""
-        if self.second is not None:
-            return np.asarray(np.tensordot(self.second, gradient, axes=3))
-        # d2 Sigma = L (E_s E_t + E_t E_s) L' / 2.
-        assert self.root is not None and self.generators is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedChart:
+    """Each parameter through a link of its own; `second` (q, q, c, m, m)."""
+
+    first: FloatArray
+    second: FloatArray
+
+    def curvature(self, gradient: FloatArray) -> FloatArray:
+        """The inner products with the second derivatives."""
+        return np.asarray(np.tensordot(self.second, gradient, axes=3))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CongruenceChart:
+    """Sigma(E) = L exp(E) L' around L L'; `generators` (q, m, m) span the symmetric E."""
+
+    first: FloatArray
+    generators: FloatArray
+    root: FloatArray
+
+    def curvature(self, gradient: FloatArray) -> FloatArray:
+        """Inner products with d2 Sigma = L (E_s E_t + E_t E_s) L' / 2."""
         inner = self.root.T @ gradient[0] @ self.root
         q = self.generators.shape[0]
         left = (inner @ self.generators).reshape(q, -1)
@@ -97,7 +121,7 @@ class Unstructured:
 
     @property
     def n_parameters(self) -> int:
-        """m (m + 1) / 2."""
+        """Elements of the lower triangle, m (m + 1) / 2."""
         return self.n_visits * (self.n_visits + 1) // 2
 
     def _indices(self) -> tuple[np.ndarray, np.ndarray]:
@@ -129,9 +153,8 @@ class Unstructured:
         generators = self._elements()
         row, column = self._indices()
         generators[row != column] /= np.sqrt(2.0)
-        return Chart(
+        return CongruenceChart(
             first=(root @ generators @ root.T)[:, None],
-            second=None,
             generators=generators,
             root=root,
         )
@@ -235,7 +258,7 @@ class ScaledCorrelation:
         curved = second * slopes[:, None] * slopes[None]
         diagonal = np.arange(slopes.shape[0])
         curved[diagonal, diagonal] += first * bends
-        return Chart(first=first * slopes, second=curved)
+        return LinkedChart(first=first * slopes, second=curved)
 
     def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
         """A step in the logarithms and links."""
@@ -301,7 +324,7 @@ def structure(name: str, *, n_visits: int, distance: FloatArray | None = None) -
         if distance is None:
             raise SpecError("The spatial structure needs the times of the visits.")
         return ScaledCorrelation(correlations.Exponential(distance), False)
-    families = {
+    families: dict[str, Callable[[int], correlations.Correlation]] = {
         "toeplitz": correlations.Toeplitz,
         "ar1": correlations.Autoregressive,
         "compound-symmetry": correlations.CompoundSymmetry,
