@@ -14,13 +14,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
+    from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
-    from trialkit.analyses.omnibus import kruskal_wallis, levene, shapiro_wilk, welch_anova
+    from trialkit.analyses.omnibus import (
+        kruskal_wallis,
+        levene,
+        one_way_anova,
+        shapiro_wilk,
+        welch_anova,
+    )
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
+    from trialkit.analyses.responders import responders
     from trialkit.analyses.risk_ratio import risk_ratio
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
+    from trialkit.analyses.variance_ratio import variance_ratio
     from trialkit.data.reading import read
     from trialkit.data.writing import write_csv
     from trialkit.data.xpt import write_xpt
@@ -60,17 +69,21 @@ __all__ = [
     "effect_size",
     "kruskal_wallis",
     "levene",
+    "one_way_anova",
     "populations",
     "quade",
     "randomize",
     "randomize_crossover",
     "rank_sum",
     "read",
+    "responders",
     "risk_ratio",
     "shapiro_wilk",
     "studies",
+    "summarize",
     "ttest",
     "van_elteren",
+    "variance_ratio",
     "welch_anova",
     "write_csv",
     "write_xpt",
@@ -94,16 +107,20 @@ _HOME = {
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
+    "one_way_anova": "analyses.omnibus",
     "populations": "design.populations",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
     "randomize_crossover": "design.randomization",
     "rank_sum": "analyses.rank_sum",
     "read": "data.reading",
+    "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
     "shapiro_wilk": "analyses.omnibus",
+    "summarize": "analyses.descriptive",
     "ttest": "analyses.ttest",
     "van_elteren": "analyses.van_elteren",
+    "variance_ratio": "analyses.variance_ratio",
     "welch_anova": "analyses.omnibus",
     "write_csv": "data.writing",
     "write_xpt": "data.xpt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
@@ -74,18 +75,23 @@ def ttest(
     return EstimateTable(
         estimates=tuple(rows),
         keys={"contrast": tuple(pair.contrast for pair in pairs)},
-        extras={
-            "n_arm": tuple(pair.x.size for pair in pairs),
-            "n_ref": tuple(pair.y.size for pair in pairs),
-            "n_missing": tuple(pair.n_missing for pair in pairs),
-            "mean_arm": tuple(float(np.mean(pair.x)) for pair in pairs),
-            "mean_ref": tuple(float(np.mean(pair.y)) for pair in pairs),
-            "sd_arm": tuple(float(np.std(pair.x, ddof=1)) for pair in pairs),
-            "sd_ref": tuple(float(np.std(pair.y, ddof=1)) for pair in pairs),
-        },
+        extras=_by_arm(pairs),
         variable=outcome,
         notes=exclusion_notes(pairs, outcome),
     )
+
+
+def _by_arm(pairs: Sequence[ArmComparison]) -> dict[str, tuple[float, ...]]:
+    """Size, mean and SD of either arm, and the rows left out."""
+    return {
+        "n_arm": tuple(pair.x.size for pair in pairs),
+        "n_ref": tuple(pair.y.size for pair in pairs),
+        "n_missing": tuple(pair.n_missing for pair in pairs),
+        "mean_arm": tuple(float(np.mean(pair.x)) for pair in pairs),
+        "mean_ref": tuple(float(np.mean(pair.y)) for pair in pairs),
+        "sd_arm": tuple(float(np.std(pair.x, ddof=1)) for pair in pairs),
+        "sd_ref": tuple(float(np.std(pair.y, ddof=1)) for pair in pairs),
+    }
 
 
 def _welch(pair: ArmComparison) -> tuple[float, float, str]:

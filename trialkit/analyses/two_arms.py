@@ -50,7 +50,8 @@ class ArmRows:
 
     def vector(self, code: int) -> FloatArray:
         """Observed outcomes of one arm."""
-        return self.values[(self.codes == code) & self.observed]
+        chosen: FloatArray = self.values[(self.codes == code) & self.observed]
+        return chosen
 
     def n_missing(self, code: int) -> int:
         """Rows of one arm without an outcome."""

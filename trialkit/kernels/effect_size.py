@@ -70,7 +70,7 @@ def noncentral_t_limits(
 
 
 def noncentral_t_p_value(t: float, df: float, ncp: float, alternative: Alternative) -> float:
-    """Tail area at the noncentrality `ncp`; two-sided: twice the smaller tail, as the limits invert."""
+    """Tail area at `ncp`; two-sided: twice the smaller tail, as the limits invert."""
     lower, upper = noncentral_t_tails(t, df, ncp)
     if alternative == "two-sided":
         return min(1.0, 2 * min(lower, upper))

@@ -72,7 +72,7 @@ def rank_sum(x: FloatArray, y: FloatArray) -> RankSum:
 def normal_p_value(
     test: RankSum, *, continuity: bool, alternative: Alternative
 ) -> tuple[float, float]:
-    """Standardised U and its p-value; the continuity correction moves U half a unit towards its mean."""
+    """Standardised U and its p-value; `continuity` moves U half a unit towards its mean."""
     from scipy import special
 
     distance = test.u - test.mean
@@ -97,7 +97,8 @@ def integer_scores(ranks: FloatArray) -> IntArray:
     doubled = np.rint(2 * ranks).astype(np.int64)
     shifted = doubled - doubled.min()
     divisor = int(np.gcd.reduce(shifted))
-    return shifted // max(divisor, 1)
+    scores: IntArray = shifted // max(divisor, 1)
+    return scores
 
 
 def subset_sums(scores: IntArray, n_chosen: int) -> FloatArray:

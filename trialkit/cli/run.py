@@ -1,0 +1,49 @@
+"""`trialkit run`: a plan carried out, its results written and summed up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trialkit.cli.files import MANIFEST, write_run
+from trialkit.cli.terminal import progress_console, say
+from trialkit.plan import AnalysisResult, load_plan, manifest_json, results_json, run_plan
+from trialkit.report.cells import readable
+from trialkit.report.plan_page import plan_figures, plan_page
+
+__all__ = ["run_file"]
+
+
+def run_file(path: Path, *, out: Path, workers: int) -> bool:
+    """Run the plan and write its outputs; whether every analysis has a result."""
+    plan = load_plan(path)
+    with progress_console().status("reading the data") as status:
+        run = run_plan(
+            plan,
+            workers=workers,
+            progress=lambda done, total, name: status.update(f"{done} of {total}: {name}"),
+        )
+        status.update("drawing")
+        figures = plan_figures(run)
+        outputs = {
+            "results.json": results_json(run),
+            "report.html": plan_page(run, figures).encode("utf-8"),
+            **figures,
+        }
+        write_run(out, outputs, manifest_json(run, outputs))
+    for result in run.analyses:
+        _print(result)
+    say(f"Written to {out}: {', '.join([*outputs, MANIFEST])}")
+    return not run.failed
+
+
+def _print(result: AnalysisResult) -> None:
+    """The main table of an analysis, a line a row."""
+    say(f"{result.name} ({result.method})")
+    if result.status != "ok":
+        say(f"  failed: {result.status}")
+        return
+    cells = readable(result.table())
+    for row in cells.rows:
+        numbers = zip(cells.headings[cells.n_keys :], row[cells.n_keys :], strict=True)
+        shown = ", ".join(f"{name} {text}" for name, text in numbers if text)
+        say(f"  {' '.join(row[: cells.n_keys])}: {shown}")

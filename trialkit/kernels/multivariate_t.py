@@ -1,0 +1,107 @@
+"""Tail probabilities of the largest of k correlated t statistics, and their critical value.
+
+`MaxT` chooses among three ways, from the correlations alone: exact by an integral over the
+angle when the statistics span two dimensions (any two comparisons; all pairs of three arms),
+exact by two integrals when the correlations are products (comparisons with a control without
+covariates; nearly every set of three), and otherwise with the first two or three exact and the
+rest by a fixed quasi-random average whose error is reported. Small probabilities are computed
+as such, never as one minus a large one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, log
+from typing import Literal
+
+import numpy as np
+from scipy import optimize, special
+
+from trialkit.kernels.max_t_polar import polar_factor, polar_tail
+from trialkit.kernels.max_t_product import product_loadings, product_tail
+from trialkit.kernels.max_t_sampled import further_terms
+from trialkit.typing import FloatArray
+
+__all__ = ["MaxT", "max_t"]
+
+ROOT_TOLERANCE = 1e-12
+
+Way = Literal["polar", "product", "sampled"]
+DESCRIPTIONS = {
+    "polar": "exact, integral over the angle",
+    "product": "exact, product correlations",
+    "sampled": "quasi-random average over fixed points",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaxT:
+    """The maximum of k t statistics; `factor` is what the chosen `way` needs."""
+
+    n_statistics: int
+    way: Way
+    factor: FloatArray
+
+    def tail(self, threshold: float, *, df: float, two_sided: bool) -> tuple[float, float]:
+        """P(max |T_i| > threshold), or of T_i when one-sided, with its error (0: exact)."""
+        if np.isnan(threshold) or np.isnan(df):
+            return float("nan"), 0.0
+        if self.way == "polar":
+            p = polar_tail(self.factor, threshold=threshold, df=df, two_sided=two_sided)
+            return p, 0.0
+        if self.way == "product":
+            p = product_tail(self.factor, threshold=threshold, df=df, two_sided=two_sided)
+            return p, 0.0
+        if two_sided and threshold <= 0:
+            return 1.0, 0.0
+        start = _exact_start(self.factor)
+        exact, _ = start.tail(threshold, df=df, two_sided=two_sided)
+        rest, error = further_terms(
+            self.factor,
+            first=start.n_statistics,
+            threshold=threshold,
+            df=df,
+            two_sided=two_sided,
+        )
+        return exact + rest, error
+
+    def critical_value(self, alpha: float, *, df: float, two_sided: bool) -> float:
+        """The c with P(max |T_i| > c) = alpha, or of T_i when one-sided."""
+        tails = 2.0 if two_sided else 1.0
+        # One statistic needs less, k of them at most what Bonferroni gives.
+        low = _upper_quantile(alpha / tails, df)
+        high = _upper_quantile(alpha / tails / self.n_statistics, df)
+        margin = 1e-6 * max(1.0, abs(high))
+
+        def excess(c: float) -> float:
+            return log(self.tail(c, df=df, two_sided=two_sided)[0]) - log(alpha)
+
+        return float(
+            optimize.brentq(
+                excess, low - margin, high + margin, xtol=ROOT_TOLERANCE, rtol=ROOT_TOLERANCE
+            )
+        )
+
+
+def max_t(correlation: FloatArray) -> MaxT:
+    """Prepare the maximum of statistics with these correlations (k, k), singular or not."""
+    k = correlation.shape[0]
+    polar = polar_factor(correlation)
+    if polar is not None:
+        return MaxT(n_statistics=k, way="polar", factor=polar)
+    product = product_loadings(correlation)
+    if product is not None:
+        return MaxT(n_statistics=k, way="product", factor=product)
+    return MaxT(n_statistics=k, way="sampled", factor=correlation)
+
+
+def _exact_start(correlation: FloatArray) -> MaxT:
+    """The longest of the first two or three statistics that has an exact way."""
+    three = max_t(correlation[:3, :3])
+    return max_t(correlation[:2, :2]) if three.way == "sampled" else three
+
+
+def _upper_quantile(probability: float, df: float) -> float:
+    if df == inf:
+        return -float(special.ndtri(probability))
+    return -float(special.stdtrit(df, probability))

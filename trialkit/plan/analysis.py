@@ -1,0 +1,73 @@
+"""One `[[analysis]]` of a plan: what every method's entry has, and what a method is.
+
+A method is a row of the table in `trialkit.plan.methods`: the model of its arguments, a
+subclass of `AnalysisSpec`, and a function that runs it on the selected rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field
+
+from trialkit.plan.estimand import Estimand
+from trialkit.plan.fields import CiLevel, Column, Label, Level, Model, as_tuple
+from trialkit.results import EstimateTable, TestTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["AnalysisSpec", "ArmSpec", "Method", "Runner", "Scalar", "Table"]
+
+Table: TypeAlias = EstimateTable | TestTable
+Scalar: TypeAlias = str | int | float | bool
+OneOrMore: TypeAlias = (
+    Scalar | Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+)
+
+# The name labels tables, files and messages: plain letters, one line.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.()%>=<,+-]{0,79}$"
+
+
+class AnalysisSpec(Model):
+    """What every analysis says, whatever its method.
+
+    `where` keeps the rows whose columns equal the value given (or one of a list of values);
+    `data` is a name of `[data]`, by default that of `[design]`. `ci_level` defaults to
+    `[plan]`'s.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    method: str
+    estimand: Estimand
+    data: Label | None = None
+    where: Mapping[Label, OneOrMore] = Field(default_factory=dict)
+
+    def arguments(self) -> dict[str, Any]:
+        """The method's own arguments, by the names of the public function."""
+        common = set(AnalysisSpec.model_fields)
+        return {key: getattr(self, key) for key in type(self).model_fields if key not in common}
+
+
+class ArmSpec(AnalysisSpec):
+    """A comparison of arms; what is left out here is taken from `[design]` or `[plan]`."""
+
+    arm: Column | None = None
+    reference: Level | None = None
+    ci_level: CiLevel | None = None
+
+
+Runner: TypeAlias = "Callable[[Any, pd.DataFrame], dict[str, Table]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a plan: its arguments, and how they and the rows become tables.
+
+    The first table of the runner's answer is the main one.
+    """
+
+    spec: type[AnalysisSpec]
+    run: Runner

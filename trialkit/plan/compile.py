@@ -1,0 +1,74 @@
+"""From a plan and its data to independent tasks, each complete in itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trialkit.errors import SpecError, TrialkitError
+from trialkit.plan.analysis import AnalysisSpec
+from trialkit.plan.design import ParallelDesign
+from trialkit.plan.fields import check_formulas, named_columns
+from trialkit.plan.schema import Plan
+from trialkit.plan.selection import require_column, select
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Task", "compile_analysis", "compile_plan", "data_name", "resolve"]
+
+# Keys that an analysis takes from `[design]` when it leaves them out.
+FROM_DESIGN = ("subject", "arm", "reference", "outcome")
+# Without a subject a method works, but cannot see that a subject has several rows.
+REQUIRED = ("arm", "reference", "outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One analysis with its defaults filled in, its rows, and the sentence that counts them."""
+
+    spec: AnalysisSpec
+    frame: pd.DataFrame
+    selection: str
+
+
+def compile_plan(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> tuple[Task, ...]:
+    """The tasks of a plan, in its order; SpecError names the analysis that cannot be run."""
+    return tuple(compile_analysis(plan, spec, frames) for spec in plan.analyses)
+
+
+def compile_analysis(plan: Plan, spec: AnalysisSpec, frames: Mapping[str, pd.DataFrame]) -> Task:
+    """One task; SpecError where a column, level or formula does not fit the data."""
+    try:
+        complete = resolve(plan, spec)
+        frame = frames[data_name(plan, spec)]
+        for key, column in named_columns(complete):
+            require_column(frame, column, place=key)
+        check_formulas(complete, [str(name) for name in frame.columns])
+        selected, selection = select(frame, complete.where)
+    except TrialkitError as problem:
+        raise type(problem)(f"Analysis {spec.name!r}: {problem}") from problem
+    return Task(complete, selected, selection)
+
+
+def data_name(plan: Plan, spec: AnalysisSpec) -> str:
+    """The data set an analysis uses."""
+    name = spec.data or plan.default_data
+    if name is None:  # a plan that was loaded has been checked for this
+        raise SpecError(f"Analysis {spec.name!r} does not say which data set it uses.")
+    return name
+
+
+def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
+    """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
+    known = type(spec).model_fields
+    defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
+    if isinstance(plan.design, ParallelDesign):
+        defaults |= {key: getattr(plan.design, key) for key in FROM_DESIGN}
+    left_out = [key for key in known if getattr(spec, key) is None]
+    filled = {key: defaults[key] for key in left_out if defaults.get(key) is not None}
+    missing = [key for key in left_out if key in REQUIRED and key not in filled]
+    if missing:
+        raise SpecError(f"{', '.join(missing)} missing; give it in the analysis or in [design].")
+    return spec.model_copy(update=filled)
