@@ -13,13 +13,13 @@ import numpy as np
 from scipy import linalg
 
 from trialkit.errors import DataError
-from trialkit.typing import FloatArray, IntArray
+from trialkit.typing import FloatArray
 
-__all__ = ["Basis", "independent_columns", "orthonormal_basis"]
+__all__ = ["Basis", "has_full_rank", "orthonormal_basis"]
 
-# A column whose part outside the columns before it is below this share of its length is taken
-# for a combination of them, as R's lm does.
-RANK_TOLERANCE = 1e-7
+# A column whose part outside the columns before it is below this share of its length carries
+# no more than rounding.
+RANK_TOLERANCE = 1e-9
 # Cholesky of X'X loses half the digits: with a smaller pivot Householder's QR takes over.
 CHOLESKY_PIVOT = 1e-4
 
@@ -66,19 +66,10 @@ class Basis:
         return 2.0 * float(np.log(np.abs(np.diagonal(self.factor))).sum())
 
 
-def independent_columns(x: FloatArray) -> IntArray:
-    """Columns of x (N, P) that no earlier column explains, in order."""
-    q = np.empty((x.shape[0], 0))
-    kept = []
-    for column in range(x.shape[1]):
-        length = float(np.linalg.norm(x[:, column]))
-        rest = x[:, column] - q @ (q.T @ x[:, column])
-        rest -= q @ (q.T @ rest)  # twice is enough (Kahan): the first pass loses digits
-        remaining = float(np.linalg.norm(rest))
-        if length > 0 and remaining > RANK_TOLERANCE * length:
-            kept.append(column)
-            q = np.column_stack([q, rest / remaining])
-    return np.array(kept, dtype=np.int64)
+def has_full_rank(x: FloatArray) -> bool:
+    """Whether no column of x (N, P) is a combination of the others."""
+    length = np.sqrt(np.square(x).sum(axis=0))
+    return bool((length > 0).all()) and _factor(x, None, length) is not None
 
 
 def orthonormal_basis(x: FloatArray, y: FloatArray, weights: FloatArray | None = None) -> Basis:
