@@ -29,6 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: no import of rich
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -49,7 +50,7 @@ def _common(
     """Analysis of placebo-controlled clinical trials, parallel and crossover."""
 
 
-@app.command()
+@app.command(short_help="Every published figure beside ours.")
 def reproduce(
     studies: Annotated[
         list[str] | None, typer.Argument(metavar="[STUDY]...", help="Bundled studies; all if none.")
@@ -65,7 +66,7 @@ def reproduce(
     _exit(reproduce_studies(studies or [], out=out, as_json=json))
 
 
-@app.command()
+@app.command(short_help="Run a plan and write its results.")
 def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN.toml", help="The plan.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out"),
@@ -79,7 +80,7 @@ def run(
     _exit(run_file(plan, out=out, workers=workers))
 
 
-@app.command()
+@app.command(short_help="What is wrong with a plan or a data file.")
 def check(
     file: Annotated[Path, typer.Argument(metavar="PLAN.toml|DATA", help="A plan or a data file.")],
     subject: Annotated[str | None, typer.Option(help="Column of the subject.")] = None,
@@ -92,7 +93,11 @@ def check(
     ] = None,
     baseline: Annotated[str | None, typer.Option(help="Column of the baseline.")] = None,
 ) -> None:
-    """What is wrong with a plan or a data file, and where; exit 1 if anything is."""
+    """What is wrong with a plan or a data file, and where; exit 1 if anything is.
+
+    Warnings (unusual, right only if meant) are printed and leave the exit code at 0. Roles of a
+    data file that are not given are looked for by their CDISC names (USUBJID, TRT01P, ...).
+    """
     from trialkit.cli.check import Roles, check_file
 
     roles = Roles(
@@ -107,7 +112,7 @@ def check(
     _exit(check_file(file, roles))
 
 
-@app.command()
+@app.command(short_help="Figures that cannot be true together.")
 def audit(
     figures: Annotated[
         Path, typer.Argument(metavar="FIGURES.csv", help="Columns as in a study's published.csv.")
@@ -120,7 +125,7 @@ def audit(
     _exit(audit_file(figures, as_json=json))
 
 
-@app.command()
+@app.command(short_help="What is bundled.")
 def studies(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One study.")] = None,
 ) -> None:

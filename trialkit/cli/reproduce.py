@@ -97,7 +97,7 @@ def _print_wrapped(
         if cell != previous:
             table.add_row(Text(cell, style="italic"))
             previous = cell
-        table.add_row(*_cells(record, numbers), style=_style(record))
+        table.add_row(*_cells(record, numbers, gap="\n"), style=_style(record))
     screen.print(table)
     for note, number in numbers.items():
         screen.print(Text(f"[{number}] {note}", style="dim"))
@@ -108,7 +108,10 @@ def _print_plain(
     result: Reproduction, records: Sequence[Mapping[str, object]], numbers: Mapping[str, int]
 ) -> None:
     """For a pipe: every row complete in one line."""
-    rows = [[*(str(record[key]) for key in _CELL), *_cells(record, numbers)] for record in records]
+    rows = [
+        [*(str(record[key]) for key in _CELL), *_cells(record, numbers, gap=" ")]
+        for record in records
+    ]
     headings = ("Arm", "Outcome", "Time", *_HEADINGS)
     say(result.name)
     say(plain_table(headings, rows, is_number=(False, False, False, *_IS_NUMBER)))
@@ -118,16 +121,15 @@ def _print_plain(
     say()
 
 
-def _cells(record: Mapping[str, object], numbers: Mapping[str, int]) -> list[str]:
-    note = str(record["note"])
+def _cells(record: Mapping[str, object], numbers: Mapping[str, int], *, gap: str) -> list[str]:
+    note, span = str(record["note"]), range_of(record)
     mark = f" [{numbers[note]}]" if note else ""
-    shown = "\n".join(
-        text for text in (str(record["reproduced_printed"]), range_of(record)) if text
-    )
     return [
-        f"  {record['statistic']}{mark}",
+        f"{record['statistic']}{mark}",
         str(record["published"]),
-        shown,
+        f"{record['reproduced_printed']}{gap}({span})"
+        if span
+        else str(record["reproduced_printed"]),
         verdict_of(record),
         str(record["basis"]),
     ]

@@ -122,10 +122,12 @@ def _coded(sequence: Coded, treatment: Coded, given: IntArray) -> Due | None:
     if (2 * chosen <= agreement.sum(axis=1)).any():
         # No symbol can be said to stand for a treatment that less than half its rows got.
         return None
+    totals = agreement.sum(axis=1)
     legend = ", ".join(
-        f"{symbol.upper() if len(symbol) == 1 else symbol} is {treatment.labels[code]} in {count} of {total} rows"
+        f"{symbol.upper() if len(symbol) == 1 else symbol} is {treatment.labels[code]} "
+        f"in {count} of {total} rows"
         for symbol, code, count, total in zip(
-            symbols, stands_for.tolist(), chosen, agreement.sum(axis=1), strict=True
+            symbols, stands_for.tolist(), chosen, totals, strict=True
         )
     )
     return Due(stands_for[word_codes].astype(np.int64), legend)

@@ -22,6 +22,8 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(128)
 
 def polar_factor(correlation: FloatArray) -> FloatArray | None:
     """Rows a_i (k, 2) with a_i'a_j the correlations (k, k); None where two dimensions are few."""
+    if correlation.shape[0] == 1:
+        return np.array([[1.0, 0.0]])
     eigenvalues, vectors = np.linalg.eigh(correlation)
     if eigenvalues.size > 2 and eigenvalues[-3] > RANK_TOLERANCE * eigenvalues.size:
         return None

@@ -46,6 +46,9 @@ class MaxT:
         """P(max |T_i| > threshold), or of T_i when one-sided, with its error (0: exact)."""
         if np.isnan(threshold) or np.isnan(df):
             return float("nan"), 0.0
+        if self.n_statistics == 1:
+            single = _lower_tail(-abs(threshold) if two_sided else -threshold, df)
+            return (min(1.0, 2.0 * single) if two_sided else single), 0.0
         if self.way == "polar":
             p = polar_tail(self.factor, threshold=threshold, df=df, two_sided=two_sided)
             return p, 0.0
@@ -99,6 +102,10 @@ def _exact_start(correlation: FloatArray) -> MaxT:
     """The longest of the first two or three statistics that has an exact way."""
     three = max_t(correlation[:3, :3])
     return max_t(correlation[:2, :2]) if three.way == "sampled" else three
+
+
+def _lower_tail(statistic: float, df: float) -> float:
+    return float(special.ndtr(statistic) if df == inf else special.stdtr(df, statistic))
 
 
 def _upper_quantile(probability: float, df: float) -> float:

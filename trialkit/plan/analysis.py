@@ -8,20 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
 from trialkit.plan.estimand import Estimand
 from trialkit.plan.fields import CiLevel, Column, Label, Level, Model, as_tuple
-from trialkit.results import EstimateTable, TestTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["AnalysisSpec", "ArmSpec", "Method", "Runner", "Scalar", "Table"]
+__all__ = ["AnalysisSpec", "ArmSpec", "Method", "ResultTable", "Runner", "Scalar", "SubjectSpec"]
 
-Table: TypeAlias = EstimateTable | TestTable
+
+class ResultTable(Protocol):
+    """What every table of results offers: keys, one tidy frame, rows of single statistics."""
+
+    @property
+    def keys(self) -> Mapping[str, tuple[object, ...]]:
+        """The columns that tell the rows apart."""
+
+    @property
+    def variable(self) -> str:
+        """The outcome."""
+
+    def frame(self) -> pd.DataFrame:
+        """The tidy, unrounded frame, with a column `method`."""
+
+    def to_ard(self) -> pd.DataFrame:
+        """One row a statistic."""
+
+
 Scalar: TypeAlias = str | int | float | bool
 OneOrMore: TypeAlias = (
     Scalar | Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple), Field(min_length=1)]
@@ -35,10 +52,13 @@ class AnalysisSpec(Model):
     """What every analysis says, whatever its method.
 
     `where` keeps the rows whose columns equal the value given (or one of a list of values);
-    `data` is a name of `[data]`, by default that of `[design]`. `ci_level` defaults to
-    `[plan]`'s.
+    `data` is a name of `[data]`, by default that of `[design]`. Where `[design]` has them, it
+    supplies the keys in `needs` and `takes` that are left out; without the former the analysis
+    is refused. `ci_level` comes from `[plan]`.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    takes: ClassVar[tuple[str, ...]] = ()
     name: Annotated[str, Field(pattern=NAME)]
     method: str
     estimand: Estimand
@@ -51,15 +71,29 @@ class AnalysisSpec(Model):
         return {key: getattr(self, key) for key in type(self).model_fields if key not in common}
 
 
-class ArmSpec(AnalysisSpec):
-    """A comparison of arms; what is left out here is taken from `[design]` or `[plan]`."""
+class SubjectSpec(AnalysisSpec):
+    """One outcome, one row a subject.
 
+    With `subject` (by default that of `[design]`) a subject with several rows is refused: a
+    filter on the visit that was forgotten does not go unseen.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("outcome",)
+    takes: ClassVar[tuple[str, ...]] = ("subject",)
+    outcome: Column | None = None
+    subject: Column | None = None
+
+
+class ArmSpec(AnalysisSpec):
+    """A comparison with the reference arm."""
+
+    needs: ClassVar[tuple[str, ...]] = ("arm", "reference")
     arm: Column | None = None
     reference: Level | None = None
     ci_level: CiLevel | None = None
 
 
-Runner: TypeAlias = "Callable[[Any, pd.DataFrame], dict[str, Table]]"
+Runner: TypeAlias = "Callable[[Any, pd.DataFrame], dict[str, ResultTable]]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Task", "compile_analysis", "compile_plan", "data_name", "resolve"]
 
-# Keys that an analysis takes from `[design]` when it leaves them out.
-FROM_DESIGN = ("subject", "arm", "reference", "outcome")
-# Without a subject a method works, but cannot see that a subject has several rows.
-REQUIRED = ("arm", "reference", "outcome")
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -62,13 +57,14 @@ def data_name(plan: Plan, spec: AnalysisSpec) -> str:
 
 def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
-    known = type(spec).model_fields
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
     if isinstance(plan.design, ParallelDesign):
-        defaults |= {key: getattr(plan.design, key) for key in FROM_DESIGN}
-    left_out = [key for key in known if getattr(spec, key) is None]
-    filled = {key: defaults[key] for key in left_out if defaults.get(key) is not None}
-    missing = [key for key in left_out if key in REQUIRED and key not in filled]
+        keys = (*spec.needs, *spec.takes)
+        defaults |= {key: getattr(plan.design, key) for key in keys}
+    left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
+    # A design without strata has an empty tuple of them.
+    filled = {key: defaults[key] for key in left_out if defaults.get(key) not in (None, ())}
+    missing = [key for key in left_out if key in spec.needs and key not in filled]
     if missing:
         raise SpecError(f"{', '.join(missing)} missing; give it in the analysis or in [design].")
     return spec.model_copy(update=filled)

@@ -22,6 +22,7 @@ __all__ = [
     "Label",
     "Level",
     "Model",
+    "OneOrMoreColumns",
     "as_tuple",
     "check_formulas",
     "named_columns",
@@ -63,6 +64,7 @@ Level: TypeAlias = Label | int | float
 Column: TypeAlias = Annotated[Label, NamesColumns()]
 Columns: TypeAlias = Annotated[tuple[Label, ...], BeforeValidator(as_tuple), NamesColumns()]
 Formula: TypeAlias = Annotated[str, AfterValidator(_checked_formula), HoldsFormula()]
+OneOrMoreColumns: TypeAlias = Column | Columns
 CiLevel: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from trialkit.errors import SpecError, TrialkitError
-from trialkit.plan.analysis import Table
+from trialkit.plan.analysis import ResultTable
 from trialkit.plan.compile import Task, compile_plan
 from trialkit.plan.estimand import Estimand
 from trialkit.plan.methods import METHODS
@@ -36,7 +36,7 @@ class AnalysisResult:
     method: str
     estimand: Estimand
     arguments: Mapping[str, object] = field(default_factory=dict)
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, ResultTable] = field(default_factory=dict)
     selection: str = ""
     warnings: tuple[str, ...] = ()
     status: str = "ok"
@@ -46,7 +46,7 @@ class AnalysisResult:
         """What a reader of the numbers needs to know: the rows selected, and every warning."""
         return (self.selection, *self.warnings)
 
-    def table(self, which: str | None = None) -> Table:
+    def table(self, which: str | None = None) -> ResultTable:
         """One table by name, or the main one; SpecError lists those there are."""
         if not self.tables:
             raise SpecError(f"Analysis {self.name!r} has no tables: {self.status}")
@@ -75,7 +75,7 @@ class PlanRun:
         names = ", ".join(repr(result.name) for result in self.analyses)
         raise SpecError(f"The plan has no analysis {name!r}; it has {names}.")
 
-    def table(self, name: str, which: str | None = None) -> Table:
+    def table(self, name: str, which: str | None = None) -> ResultTable:
         """A table of the analysis `name`: "contrasts", "estimates", ...; None: the main one."""
         return self.analysis(name).table(which)
 
@@ -123,13 +123,14 @@ def _run(task: Task, keep_going: bool) -> AnalysisResult:
     spec = task.spec
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        tables: dict[str, ResultTable] = {}
         try:
             tables = METHODS[spec.method].run(spec, task.frame)
             status = "ok"
         except TrialkitError as problem:
             if not keep_going:
                 raise type(problem)(f"Analysis {spec.name!r}: {problem}") from problem
-            tables, status = {}, f"{type(problem).__name__}: {problem}"
+            status = f"{type(problem).__name__}: {problem}"
     said = dict.fromkeys(f"{item.category.__name__}: {item.message}" for item in caught)
     return AnalysisResult(
         name=spec.name,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
+from trialkit.plan.analysis import ResultTable
 from trialkit.report.rounding import common_decimals, format_p, round_half_away
-from trialkit.results import EstimateTable, TestTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,18 +51,26 @@ class TextTable:
     n_keys: int
 
 
-def readable(table: EstimateTable | TestTable) -> TextTable:
-    """Keys and the numbers every method has; columns without any value are left out."""
+def readable(table: ResultTable) -> TextTable:
+    """Keys and the numbers every method has; columns without any value are left out.
+
+    A table that tests nothing (summary statistics) is shown whole.
+    """
     frame = table.frame()
+    if "statistic" not in frame:
+        keys = list(table.keys)
+        return _text(frame, keys, [str(name) for name in frame if name not in (*keys, "method")])
     names = [name for name in _MAIN if name == "ci" or (name in frame and not _idle(frame, name))]
     if "ci_low" not in frame or all(_idle(frame, name) for name in _CI):
         names.remove("ci")
     return _text(frame, list(table.keys), names)
 
 
-def further(table: EstimateTable | TestTable) -> TextTable | None:
+def further(table: ResultTable) -> TextTable | None:
     """Keys and the extras that a method adds of its own; None where there are none."""
     frame = table.frame()
+    if "statistic" not in frame:
+        return None
     keys = list(table.keys)
     seen = {*keys, *_MAIN, *_ASIDE}
     names = [str(name) for name in frame.columns if name not in seen and not _idle(frame, name)]

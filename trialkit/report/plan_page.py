@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from trialkit.plan import AnalysisResult, PlanRun
+from trialkit.plan.analysis import ResultTable
 from trialkit.plan.provenance import versions
 from trialkit.report.cells import TextTable, further, readable
 from trialkit.report.drawing import svg_bytes
@@ -32,6 +33,7 @@ _TABLE_NAMES = {
     "type3": "Type III tests",
     "estimates": "Estimates",
     "tests": "Tests",
+    "summary": "Summary statistics",
 }
 _ATTRIBUTES = {
     "treatment": "Treatment",
@@ -119,7 +121,7 @@ def _call(result: AnalysisResult) -> str:
     return f"{result.method}({', '.join(given)})"
 
 
-def _table(which: str, found: EstimateTable | TestTable) -> Html:
+def _table(which: str, found: ResultTable) -> Html:
     name = _TABLE_NAMES.get(which, which)
     of = f": {found.variable}" if found.variable else ""
     parts = [_drawn(f"{name}{of}", readable(found)), *_methods(found)]
@@ -139,19 +141,21 @@ def _drawn(caption: str, cells: TextTable) -> Html:
     )
 
 
-def _methods(found: EstimateTable | TestTable) -> Iterator[Html]:
+def _methods(found: ResultTable) -> Iterator[Html]:
     """What the numbers of a table are: each method once, and how to read a ratio."""
-    rows = found.estimates if isinstance(found, EstimateTable) else found.tests
-    for method in dict.fromkeys(row.method for row in rows):
-        yield element("p", f"{method}.", attributes={"class": "note"})
-    if isinstance(found, EstimateTable) and "ratio" in {row.scale for row in found.estimates}:
-        said = "Ratios and their limits are on the original scale; SE and statistic on the log."
-        yield element("p", said, attributes={"class": "note"})
-    for note in found.notes:
-        yield element("p", note, attributes={"class": "note"})
+    frame = found.frame()
+    said = [f"{method}." for method in frame["method"].unique().tolist()]
+    if "scale" in frame and "ratio" in set(frame["scale"]):
+        said.append(
+            "Ratios and their limits are on the original scale; SE and statistic on the log."
+        )
+    if isinstance(found, EstimateTable | TestTable):
+        said += found.notes
+    for text in said:
+        yield element("p", text, attributes={"class": "note"})
 
 
-def _in_words(found: EstimateTable | TestTable) -> str:
+def _in_words(found: ResultTable) -> str:
     cells = readable(found)
     rows = []
     for row in cells.rows:

@@ -47,13 +47,13 @@ def verdict_of(record: Mapping[str, object]) -> str:
 def range_of(record: Mapping[str, object]) -> str:
     """The range that the inputs' rounding allows, where ours does not print as published.
 
-    Two decimals more than were printed: enough to see whether the printed figure lies inside.
+    One decimal more than were printed: enough to see that the printed figure lies inside.
     """
     low, high = float(str(record["reproduced_low"])), float(str(record["reproduced_high"]))
-    published = str(record["published"])
-    if not (isfinite(low) and isfinite(high)) or published == record["reproduced_printed"]:
+    published, ours = str(record["published"]), str(record["reproduced_printed"])
+    if not (isfinite(low) and isfinite(high)) or low == high or published == ours:
         return ""
-    decimals = len(published.partition(".")[2]) + 2
+    decimals = len((published or ours).partition(".")[2]) + (1 if published else 0)
     return f"{round_half_away(low, decimals)} to {round_half_away(high, decimals)}"
 
 

@@ -15,7 +15,7 @@ def as_printed(figure: Figure | None, value: float, total: int | None) -> str:
 
     Without a figure to follow, four significant digits.
     """
-    if total is not None:
+    if total is not None and figure is not None and figure.count is not None:
         return f"{value:.0f}/{total}"
     if isnan(value):
         return ""

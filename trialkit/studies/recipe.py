@@ -91,9 +91,7 @@ def read_recipe(folder: Path) -> Recipe:
         for number, entry in enumerate(tables.get(basis, ()), start=1)
     ]
     return Recipe(
-        printed=tuple(
-            {**entry, "study": folder.name, "row": ""} for entry in tables.get("printed", ())
-        ),
+        printed=tuple({**entry, "study": folder.name} for entry in tables.get("printed", ())),
         recomputations=tuple(recomputations),
         missing=tuple(
             Missing(keys=tuple(map(FigureKey.parse, entry["figures"])), note=entry["note"])

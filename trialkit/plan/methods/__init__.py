@@ -8,7 +8,7 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import linear, responders, two_arms
+from trialkit.plan.methods import all_arms, linear, responders, two_arms
 
 __all__ = ["METHODS"]
 
@@ -17,5 +17,14 @@ METHODS: dict[str, Method] = {
     "ttest": Method(two_arms.TTest, two_arms.run_ttest),
     "rank_sum": Method(two_arms.RankSum, two_arms.run_rank_sum),
     "effect_size": Method(two_arms.EffectSize, two_arms.run_effect_size),
+    "van_elteren": Method(two_arms.VanElteren, two_arms.run_van_elteren),
+    "variance_ratio": Method(two_arms.VarianceRatio, two_arms.run_variance_ratio),
     "responders": Method(responders.Responders, responders.run_responders),
+    "quade": Method(all_arms.Quade, all_arms.run_quade),
+    "one_way_anova": Method(all_arms.OneWayAnova, all_arms.run_one_way_anova),
+    "welch_anova": Method(all_arms.WelchAnova, all_arms.run_welch_anova),
+    "kruskal_wallis": Method(all_arms.KruskalWallis, all_arms.run_kruskal_wallis),
+    "levene": Method(all_arms.Levene, all_arms.run_levene),
+    "shapiro_wilk": Method(all_arms.ShapiroWilk, all_arms.run_shapiro_wilk),
+    "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from trialkit.plan.analysis import ArmSpec, Table
-from trialkit.plan.fields import Formula
+from pydantic import BeforeValidator
+
+from trialkit.plan.analysis import ArmSpec, ResultTable
+from trialkit.plan.fields import Column, Formula, Label, Level, OneOrMoreColumns, as_tuple
 from trialkit.typing import Alternative
 
 if TYPE_CHECKING:
@@ -13,15 +16,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Ancova", "run_ancova"]
 
+# Weights over the arms, the reference first.
+ArmWeights: TypeAlias = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
+
 
 class Ancova(ArmSpec):
-    """`method = "ancova"`: the arguments of `trialkit.ancova` and of its contrasts."""
+    """`method = "ancova"`: the arguments of `trialkit.ancova` and of the fit's contrasts.
 
+    `weights`, `at` and `by` hold for the LS means too. `kind` is a name, or a table of weights
+    over the arms, such as { "linear" = [-1, 0, 1] }.
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("subject",)
     method: Literal["ancova"]
     formula: Formula
+    subject: Column | None = None
     vcov: Literal["ols", "HC0", "HC1", "HC2", "HC3", "HC4"] = "ols"
-    kind: Literal["reference", "pairwise"] = "reference"
+    drop_aliased: bool = False
+    kind: Literal["reference", "pairwise"] | Mapping[Label, ArmWeights] = "reference"
     weights: Literal["equal", "observed", "counterfactual"] = "equal"
+    at: Mapping[Label, Level] | None = None
+    by: OneOrMoreColumns | None = None
     adjust: Literal[
         "none",
         "bonferroni",
@@ -32,29 +47,33 @@ class Ancova(ArmSpec):
         "fdr_bh",
         "fdr_by",
         "dunnett",
+        "dunnett-stepdown",
         "tukey",
         "mvt",
     ] = "none"
+    family: Literal["all"] | None = None
     alternative: Alternative = "two-sided"
     null: float = 0.0
 
 
-def run_ancova(spec: Ancova, frame: pd.DataFrame) -> dict[str, Table]:
-    """Contrasts between the arms, LS means, coefficients and type III tests of one fit."""
+def run_ancova(spec: Ancova, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts between the arms, LS means, coefficients and type III tests of one fit.
+
+    `drop_aliased` leaves the type III tests out: they need every coefficient.
+    """
     from trialkit.analyses.ancova import ancova
 
-    fit = ancova(spec.formula, frame, arm=spec.arm, reference=spec.reference, vcov=spec.vcov)
-    level = spec.ci_level
-    return {
-        "contrasts": fit.contrasts(
-            kind=spec.kind,
-            weights=spec.weights,
-            adjust=spec.adjust,
-            ci_level=level,
-            alternative=spec.alternative,
-            null=spec.null,
-        ),
-        "lsmeans": fit.lsmeans(weights=spec.weights, ci_level=level),
-        "coefficients": fit.coefficients(ci_level=level),
-        "type3": fit.type3(),
+    given = spec.arguments()
+
+    def of(*keys: str) -> dict[str, Any]:
+        return {key: given[key] for key in keys}
+
+    fit = ancova(spec.formula, frame, **of("arm", "reference", "subject", "vcov", "drop_aliased"))
+    means = of("weights", "at", "by", "ci_level")
+    tests = of("kind", "adjust", "family", "alternative", "null")
+    tables: dict[str, ResultTable] = {
+        "contrasts": fit.contrasts(**means, **tests),
+        "lsmeans": fit.lsmeans(**means),
+        "coefficients": fit.coefficients(**of("ci_level")),
     }
+    return tables if spec.drop_aliased else {**tables, "type3": fit.type3()}

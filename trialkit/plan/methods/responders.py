@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from trialkit.plan.analysis import ArmSpec, Table
-from trialkit.plan.fields import Column, Level
+from pydantic import Field
+
+from trialkit.plan.analysis import ResultTable
+from trialkit.plan.fields import Level
+from trialkit.plan.methods.two_arms import TwoArms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,16 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["Responders", "run_responders"]
 
 
-class Responders(ArmSpec):
-    """`method = "responders"`: the arguments of `trialkit.responders`."""
+class Responders(TwoArms):
+    """`method = "responders"`: the arguments of `trialkit.responders`.
+
+    The interval is the log-Wald one, the only `method` of the function so far.
+    """
 
     method: Literal["responders"]
-    outcome: Column | None = None
-    event: Level = "Y"
+    event: Level | bool = "Y"
     measure: Literal["ratio"] = "ratio"
+    missing: Literal["non-responder", "exclude"] | None = None
+    continuity: Annotated[float, Field(ge=0)] = 0.0
 
 
-def run_responders(spec: Responders, frame: pd.DataFrame) -> dict[str, Table]:
+def run_responders(spec: Responders, frame: pd.DataFrame) -> dict[str, ResultTable]:
     """The ratio of the shares with the event, one contrast an arm."""
     from trialkit.analyses.responders import responders
 

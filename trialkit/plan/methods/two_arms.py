@@ -1,11 +1,11 @@
-"""Comparisons of each arm with the reference: t, rank sum, standardized difference."""
+"""Comparisons of each arm with the reference: means, ranks, standardized, variances."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from trialkit.plan.analysis import ArmSpec, Table
-from trialkit.plan.fields import Column
+from trialkit.plan.analysis import ArmSpec, ResultTable, SubjectSpec
+from trialkit.plan.fields import Column, Level, OneOrMoreColumns
 from trialkit.typing import Alternative
 
 if TYPE_CHECKING:
@@ -16,21 +16,20 @@ __all__ = [
     "RankSum",
     "TTest",
     "TwoArms",
+    "VanElteren",
+    "VarianceRatio",
     "run_effect_size",
     "run_rank_sum",
     "run_ttest",
+    "run_van_elteren",
+    "run_variance_ratio",
 ]
 
 
-class TwoArms(ArmSpec):
-    """What the comparisons of one outcome in two arms share.
+class TwoArms(SubjectSpec, ArmSpec):
+    """What the comparisons of one outcome in two arms share."""
 
-    With `subject` (by default that of `[design]`) a subject with several rows is refused: a
-    filter on the visit that was forgotten does not go unseen.
-    """
-
-    outcome: Column | None = None
-    subject: Column | None = None
+    needs: ClassVar[tuple[str, ...]] = ("outcome", "arm", "reference")
     alternative: Alternative = "two-sided"
     null: float = 0.0
 
@@ -60,22 +59,54 @@ class EffectSize(TwoArms):
     interval: Literal["noncentral-t", "large-sample"] | None = None
 
 
-def run_ttest(spec: TTest, frame: pd.DataFrame) -> dict[str, Table]:
+class VanElteren(SubjectSpec):
+    """`method = "van_elteren"`: the arguments of `trialkit.van_elteren`."""
+
+    needs: ClassVar[tuple[str, ...]] = ("outcome", "arm", "reference", "strata")
+    method: Literal["van_elteren"]
+    arm: Column | None = None
+    reference: Level | None = None
+    strata: OneOrMoreColumns | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
+class VarianceRatio(TwoArms):
+    """`method = "variance_ratio"`: the arguments of `trialkit.variance_ratio`."""
+
+    method: Literal["variance_ratio"]
+
+
+def run_ttest(spec: TTest, frame: pd.DataFrame) -> dict[str, ResultTable]:
     """Difference in means, one contrast an arm."""
     from trialkit.analyses.ttest import ttest
 
     return {"estimates": ttest(frame, **spec.arguments())}
 
 
-def run_rank_sum(spec: RankSum, frame: pd.DataFrame) -> dict[str, Table]:
+def run_rank_sum(spec: RankSum, frame: pd.DataFrame) -> dict[str, ResultTable]:
     """Hodges-Lehmann shift with the rank-sum test, one contrast an arm."""
     from trialkit.analyses.rank_sum import rank_sum
 
     return {"estimates": rank_sum(frame, **spec.arguments())}
 
 
-def run_effect_size(spec: EffectSize, frame: pd.DataFrame) -> dict[str, Table]:
+def run_effect_size(spec: EffectSize, frame: pd.DataFrame) -> dict[str, ResultTable]:
     """Difference in means in standard deviations, one contrast an arm."""
     from trialkit.analyses.effect_size import effect_size
 
     return {"estimates": effect_size(frame, **spec.arguments())}
+
+
+def run_van_elteren(spec: VanElteren, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Stratified rank-sum test, one contrast an arm."""
+    from trialkit.analyses.van_elteren import van_elteren
+
+    return {"tests": van_elteren(frame, **spec.arguments())}
+
+
+def run_variance_ratio(spec: VarianceRatio, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Ratio of variances, one contrast an arm."""
+    from trialkit.analyses.variance_ratio import variance_ratio
+
+    return {"estimates": variance_ratio(frame, **spec.arguments())}

@@ -7,6 +7,7 @@ __all__ = [
     "attainable_proportion",
     "count_from_percentage",
     "percentage",
+    "percentage_of_part",
     "total_of_four",
 ]
 
@@ -33,6 +34,11 @@ def attainable_percentage(percent: float, total: float) -> float:
 def attainable_proportion(proportion: float, total: float) -> float:
     """As `attainable_percentage`, for a share between 0 and 1."""
     return attainable_percentage(100 * proportion, total) / 100
+
+
+def percentage_of_part(count: float, percent: float, total: float) -> float:
+    """`count` as a percentage of the persons who are `percent` of `total`."""
+    return percentage(count, count_from_percentage(percent, total))
 
 
 def total_of_four(first: float, second: float, third: float, fourth: float) -> float:

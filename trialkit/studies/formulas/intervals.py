@@ -14,13 +14,16 @@ from scipy import special
 from trialkit.results import Estimate
 
 __all__ = [
-    "bound_above_from_p",
-    "bound_below_from_p",
     "difference",
     "interval_se",
+    "paired_bound_above_from_p",
+    "paired_bound_below_from_p",
     "paired_p",
-    "paired_se_from_p",
     "quantile",
+    "se_from_p",
+    "two_sample_bound_above_from_p",
+    "two_sample_bound_below_from_p",
+    "two_sample_interval_se",
     "two_sample_p",
     "two_sample_se",
 ]
@@ -38,6 +41,11 @@ def quantile(df: float, upper_tail: float = UPPER_TAIL) -> float:
 def interval_se(low: float, high: float, df: float) -> float:
     """Standard error behind a 95% t interval: half its width over the t quantile."""
     return (high - low) / (2 * quantile(df))
+
+
+def two_sample_interval_se(low: float, high: float, n: float, n_reference: float) -> float:
+    """Standard error behind a 95% interval of a difference, t on n + n_reference - 2."""
+    return interval_se(low, high, n + n_reference - 2)
 
 
 def difference(value: float, reference: float) -> float:
@@ -60,19 +68,33 @@ def two_sample_se(sd: float, n: float, sd_reference: float, n_reference: float) 
     return sqrt(sd**2 / n + sd_reference**2 / n_reference)
 
 
-def paired_se_from_p(estimate: float, p_value: float, df: float) -> float:
+def se_from_p(estimate: float, p_value: float, df: float) -> float:
     """Standard error that makes `estimate` have this two-sided p on `df`."""
     return abs(estimate) / quantile(df, p_value / 2)
 
 
-def bound_below_from_p(estimate: float, p_value: float, df: float) -> float:
-    """Lower end of the 95% t interval of an estimate with this two-sided p."""
-    return estimate - quantile(df) * paired_se_from_p(estimate, p_value, df)
+def paired_bound_below_from_p(estimate: float, p_value: float, n: float) -> float:
+    """Lower end of the 95% interval of a mean of n differences with this p, t on n - 1."""
+    return estimate - quantile(n - 1) * se_from_p(estimate, p_value, n - 1)
 
 
-def bound_above_from_p(estimate: float, p_value: float, df: float) -> float:
-    """Upper end of the 95% t interval of an estimate with this two-sided p."""
-    return estimate + quantile(df) * paired_se_from_p(estimate, p_value, df)
+def paired_bound_above_from_p(estimate: float, p_value: float, n: float) -> float:
+    """Upper end of the 95% interval of a mean of n differences with this p, t on n - 1."""
+    return estimate + quantile(n - 1) * se_from_p(estimate, p_value, n - 1)
+
+
+def two_sample_bound_below_from_p(
+    estimate: float, p_value: float, n: float, n_reference: float
+) -> float:
+    """Lower end of the 95% interval of a difference with this p, t on n + n_reference - 2."""
+    return paired_bound_below_from_p(estimate, p_value, n + n_reference - 1)
+
+
+def two_sample_bound_above_from_p(
+    estimate: float, p_value: float, n: float, n_reference: float
+) -> float:
+    """Upper end of the 95% interval of a difference with this p, t on n + n_reference - 2."""
+    return paired_bound_above_from_p(estimate, p_value, n + n_reference - 1)
 
 
 def _p_value(estimate: float, se: float, df: float) -> float:

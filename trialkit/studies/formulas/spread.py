@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from math import sqrt
 
-from trialkit.studies.formulas.intervals import interval_se, paired_se_from_p, quantile
+from trialkit.studies.formulas.intervals import interval_se, quantile, se_from_p
 
 __all__ = [
     "change_difference_d",
     "cohens_d",
     "correlation_from_p",
+    "d_from_interval",
     "paired_correlation",
     "paired_sd",
     "paired_sd_from_p",
@@ -30,6 +31,13 @@ def cohens_d(
 ) -> float:
     """Size of a difference in pooled SDs; without sign, as papers print it."""
     return abs(estimate) / pooled_sd(sd, n, sd_reference, n_reference)
+
+
+def d_from_interval(
+    estimate: float, low: float, high: float, n: float, n_reference: float
+) -> float:
+    """Size of a two-sample difference in the SD behind its own interval; without sign."""
+    return abs(estimate) / sd_behind_contrast(low, high, n, n_reference)
 
 
 def change_difference_d(
@@ -61,7 +69,7 @@ def paired_sd(low: float, high: float, n: float) -> float:
 
 def paired_sd_from_p(value: float, reference: float, p_value: float, n: float) -> float:
     """SD of n within-person differences whose mean has this two-sided p (paired t)."""
-    return paired_se_from_p(value - reference, p_value, n - 1) * sqrt(n)
+    return se_from_p(value - reference, p_value, n - 1) * sqrt(n)
 
 
 def paired_correlation(low: float, high: float, n: float, sd: float, sd_reference: float) -> float:
