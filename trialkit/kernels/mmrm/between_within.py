@@ -7,6 +7,9 @@ import numpy as np
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.typing import BoolArray, FloatArray
 
+# A weight below this share of the contrast's largest is rounding.
+ROUNDING = 1e-10
+
 __all__ = ["between_within_df", "is_between"]
 
 
@@ -35,4 +38,5 @@ def between_within_df(
     df = np.where(between, n - n_between, n_observations - n - n_within).astype(np.float64)
     if intercept is not None and n_within > 0:
         df[intercept] = n_observations - n - n_within
-    return np.array([df[row != 0].min() if (row != 0).any() else np.nan for row in rows])
+    involved = np.abs(rows) > ROUNDING * np.abs(rows).max(axis=1, keepdims=True)
+    return np.asarray(np.where(involved, df, np.inf).min(axis=1))

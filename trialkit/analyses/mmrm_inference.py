@@ -1,0 +1,132 @@
+"""How a mixed model's contrasts are tested: covariance, degrees of freedom, F tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from trialkit.analyses.mmrm_options import KENWARD_ROGER, Options
+from trialkit.kernels.linear import WaldTest, f_tail, wald_f
+from trialkit.kernels.mmrm.between_within import between_within_df
+from trialkit.kernels.mmrm.fit import MarginalFit
+from trialkit.kernels.mmrm.information import Information, covariance_information
+from trialkit.kernels.mmrm.kenward_roger import adjusted_covariance, kenward_roger_f
+from trialkit.kernels.mmrm.robust import robust_covariance
+from trialkit.kernels.mmrm.satterthwaite import fai_cornelius, satterthwaite_df
+from trialkit.kernels.mmrm.subject_rows import padded_rows
+from trialkit.typing import FloatArray
+
+__all__ = ["Inference", "inference"]
+
+# Contrasts whose part outside those before them is below this share repeat them.
+RANK_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inference:
+    """Covariance `vcov` (P, P) of the coefficients, and how contrasts (r, P) are tested.
+
+    `single_df` gives the df (r,) of single contrasts. `basis_vcov` is the covariance on the
+    fit's own basis; `information` is there where the method uses it.
+    """
+
+    fit: MarginalFit
+    method: str
+    vcov: FloatArray
+    basis_vcov: FloatArray
+    single_df: Callable[[FloatArray], FloatArray]
+    information: Information | None
+
+    def f_test(self, hypothesis: FloatArray) -> WaldTest:
+        """F test of L b = 0; rows of L (r, P) that repeat others are left out."""
+        rows = _independent(hypothesis)
+        coef = self.fit.coef
+        if not rows.shape[0]:
+            return wald_f(coef=coef, vcov=self.vcov, hypothesis=hypothesis, den_df=np.nan)
+        if self.method in KENWARD_ROGER and self.information is not None:
+            test = kenward_roger_f(
+                self.fit, self.information, self.basis_vcov, self.fit.basis.contrasts(rows)
+            )
+            statistic, den_df = test.statistic, test.den_df
+        elif self.method == "satterthwaite":
+            statistic, den_df = fai_cornelius(rows, self.vcov, rows @ coef, self.single_df)
+        else:
+            return wald_f(
+                coef=coef,
+                vcov=self.vcov,
+                hypothesis=rows,
+                den_df=float(self.single_df(rows).min()),
+            )
+        return WaldTest(
+            statistic=statistic,
+            num_df=rows.shape[0],
+            den_df=den_df,
+            p_value=f_tail(statistic, rows.shape[0], den_df),
+        )
+
+
+def inference(
+    fit: MarginalFit,
+    x: FloatArray,
+    y: FloatArray,
+    *,
+    options: Options,
+    weights: FloatArray | None,
+    intercept: int | None,
+) -> Inference:
+    """The inference that `options` ask for; `intercept` is the position of its column in x."""
+    basis, phi = fit.basis, fit.optimum.point.phi
+    information: Information | None = None
+    single_df: Callable[[FloatArray], FloatArray]
+    if options.needs_information:
+        known = information = covariance_information(fit, expected=options.is_expected)
+        if options.df in KENWARD_ROGER:
+            phi = adjusted_covariance(fit, known, second_order=options.df == "kenward-roger")
+
+        def single_df(rows: FloatArray) -> FloatArray:
+            return satterthwaite_df(fit, known, basis.contrasts(rows))
+    else:
+        single_df = _plain_df(options.df, fit, x, intercept)
+    if options.vcov is not None:
+        rows = padded_rows(x, y, layout=fit.layout, basis=basis, weights=weights)
+        robust = robust_covariance(fit, rows, options.vcov)
+        phi = robust.vcov
+        if options.df == "satterthwaite":
+
+            def single_df(rows: FloatArray) -> FloatArray:
+                return robust.df(basis.contrasts(rows))
+
+    return Inference(
+        fit=fit,
+        method=options.df,
+        vcov=basis.covariance(phi),
+        basis_vcov=phi,
+        single_df=single_df,
+        information=information,
+    )
+
+
+def _plain_df(
+    method: str, fit: MarginalFit, x: FloatArray, intercept: int | None
+) -> Callable[[FloatArray], FloatArray]:
+    """Degrees of freedom that do not depend on the covariance."""
+    if method == "between-within":
+        return lambda rows: between_within_df(rows, x, fit.layout, intercept=intercept)
+    value = np.inf if method == "normal" else float(x.shape[0] - x.shape[1])
+    return lambda rows: np.asarray(np.full(rows.shape[0], value))
+
+
+def _independent(hypothesis: FloatArray) -> FloatArray:
+    """Rows of L that are not combinations of others, in their order."""
+    length = np.linalg.norm(hypothesis, axis=1)
+    rows = hypothesis[length > 0]
+    if rows.shape[0] < 2:
+        return rows
+    unit = rows / np.linalg.norm(rows, axis=1)[:, None]
+    _, r, order = linalg.qr(unit.T, mode="economic", pivoting=True)
+    size = np.abs(np.diagonal(r))
+    rank = int((size > RANK_TOLERANCE * size[0]).sum())
+    return np.asarray(rows[np.sort(order[:rank])])
