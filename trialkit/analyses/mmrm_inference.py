@@ -116,13 +116,13 @@ def _plain_df(
     if method == "between-within":
         return lambda rows: between_within_df(rows, x, fit.layout, intercept=intercept)
     value = np.inf if method == "normal" else float(x.shape[0] - x.shape[1])
-    return lambda rows: np.asarray(np.full(rows.shape[0], value))
+    return lambda rows: np.repeat(value, rows.shape[0])
 
 
 def _independent(hypothesis: FloatArray) -> FloatArray:
     """Rows of L that are not combinations of others, in their order."""
     length = np.linalg.norm(hypothesis, axis=1)
-    rows = hypothesis[length > 0]
+    rows = np.asarray(hypothesis[length > 0])
     if rows.shape[0] < 2:
         return rows
     unit = rows / np.linalg.norm(rows, axis=1)[:, None]
