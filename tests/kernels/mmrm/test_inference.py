@@ -8,7 +8,11 @@ from kernels.mmrm.trials import small_trial
 from scipy import linalg
 
 from trialkit.errors import ConvergenceError, DataError, SpecError
-from trialkit.kernels.mmrm.between_within import between_within_df, is_between
+from trialkit.kernels.mmrm.between_within import (
+    between_within_df,
+    coefficient_df,
+    is_between,
+)
 from trialkit.kernels.mmrm.fit import MarginalFit, fit_marginal
 from trialkit.kernels.mmrm.information import covariance_information
 from trialkit.kernels.mmrm.kenward_roger import adjusted_covariance, kenward_roger_f
@@ -100,10 +104,10 @@ def test_between_within_counts_columns() -> None:
     lay = layout(subject=subject, visit=visit, n_visits=3)
     np.testing.assert_array_equal(is_between(x, lay), [True, True, False, False])
     contrasts = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 0], [1, 0, 0, 0], [0, 1, 0, 1e-17]])
-    df = between_within_df(contrasts, x, lay, intercept=0)
+    df = between_within_df(contrasts, coefficient_df(x, lay, intercept=0))
     # 6 subjects less intercept and arm; 18 rows less 6 subjects and two visits.
     np.testing.assert_array_equal(df, [4, 10, 4, 10, 4])
-    without = between_within_df(np.eye(2), x[:, :2], lay, intercept=0)
+    without = between_within_df(np.eye(2), coefficient_df(x[:, :2], lay, intercept=0))
     np.testing.assert_array_equal(without, [4, 4])
 
 
