@@ -139,7 +139,7 @@ def iteration_cost(size: str) -> float:
     fit = tk.mmrm(
         FORMULA, trial(size), subject="USUBJID", visit="AVISIT", visit_order="AVISITN"
     ).marginal
-    start = [s.starts(np.eye(fit.layout.n_visits))[0] for s in fit.structures]
+    start = [s.starts(np.eye(fit.patterns.n_visits))[0] for s in fit.structures]
     best = np.inf
     for _ in range(REPEATS):
         begin = time.perf_counter()

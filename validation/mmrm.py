@@ -101,6 +101,7 @@ def fits(data: pd.DataFrame) -> dict[str, MmrmFit]:
             first.model_frame.matrix,
             first.model_frame.response,
             options=options,
+            layout=first.roles.layout,
             weights=None,
             intercept=0,
         )
