@@ -5,6 +5,7 @@ memory, each in a process of its own (peak memory is that process's). A contende
 installed is named as missing; one that passes the time limit is stopped.
 
     python benchmarks/mmrm.py [--sizes 200x4,1000x10] [--limit 60] [--only trialkit]
+    python benchmarks/mmrm.py --iterations --sizes 1000x6,10000x6,100000x6
 
 Contenders: trialkit (Kenward-Roger, Satterthwaite), R's mmrm (both), R's nlme::gls (unstructured,
 its own normal-theory table), statsmodels MixedLM (a random intercept: compound symmetry, the
@@ -130,6 +131,23 @@ def run_statsmodels(data: pd.DataFrame) -> None:
     MixedLM.from_formula(FORMULA, data, groups="USUBJID").fit(reml=True).summary()
 
 
+def iteration_cost(size: str) -> float:
+    """Milliseconds of one Newton iteration, from a start far from the optimum."""
+    import trialkit as tk
+    from trialkit.kernels.mmrm.optimise import maximise
+
+    fit = tk.mmrm(
+        FORMULA, trial(size), subject="USUBJID", visit="AVISIT", visit_order="AVISITN"
+    ).marginal
+    start = [s.starts(np.eye(fit.patterns.n_visits))[0] for s in fit.structures]
+    best = np.inf
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        optimum = maximise(fit.likelihood, fit.structures, start)
+        best = min(best, (time.perf_counter() - begin) / optimum.iterations)
+    return 1000 * best
+
+
 def run_here(package: str, method: str, path: str) -> None:
     """One contender of Python in this process: the best of a few runs."""
     data = pd.read_parquet(path)
@@ -203,10 +221,15 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(SIZES[:3]), help="subjects x visits, by commas")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a contender may take")
     parser.add_argument("--only", default="", help="contenders whose name holds this")
+    parser.add_argument("--iterations", action="store_true", help="cost of one iteration, alone")
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.run:
         run_here(*chosen.run)
+        return
+    if chosen.iterations:
+        for size in chosen.sizes.split(","):
+            print(f"{size}: {iteration_cost(size):.2f} ms an iteration")
         return
     contenders = [c for c in CONTENDERS if chosen.only in c.name]
     present = [c for c in contenders if is_installed(c)]
