@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
+    from trialkit.analyses.crossover import crossover
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
     from trialkit.analyses.mmrm import mmrm
@@ -67,6 +68,7 @@ __all__ = [
     "TrialkitWarning",
     "ancova",
     "check",
+    "crossover",
     "effect_size",
     "kruskal_wallis",
     "levene",
@@ -106,6 +108,7 @@ _HOME = {
     "TrialkitWarning": "errors",
     "ancova": "analyses.ancova",
     "check": "design.check",
+    "crossover": "analyses.crossover",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",

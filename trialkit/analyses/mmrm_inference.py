@@ -19,7 +19,7 @@ from trialkit.kernels.mmrm.satterthwaite import fai_cornelius, satterthwaite_df
 from trialkit.kernels.mmrm.subject_rows import padded_rows
 from trialkit.typing import FloatArray
 
-__all__ = ["Inference", "inference"]
+__all__ = ["Inference", "independent_rows", "inference"]
 
 # Contrasts whose part outside those before them is below this share repeat them.
 RANK_TOLERANCE = 1e-9
@@ -42,7 +42,7 @@ class Inference:
 
     def f_test(self, hypothesis: FloatArray) -> WaldTest:
         """F test of L b = 0; rows of L (r, P) that repeat others are left out."""
-        rows = _independent(hypothesis)
+        rows = independent_rows(hypothesis)
         coef = self.fit.coef
         if not rows.shape[0]:
             return wald_f(coef=coef, vcov=self.vcov, hypothesis=hypothesis, den_df=np.nan)
@@ -119,7 +119,7 @@ def _plain_df(
     return lambda rows: np.asarray(np.full(rows.shape[0], value))
 
 
-def _independent(hypothesis: FloatArray) -> FloatArray:
+def independent_rows(hypothesis: FloatArray) -> FloatArray:
     """Rows of L that are not combinations of others, in their order."""
     length = np.linalg.norm(hypothesis, axis=1)
     rows = hypothesis[length > 0]
