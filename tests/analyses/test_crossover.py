@@ -89,13 +89,16 @@ def test_kenward_roger_is_the_default_and_widens_with_gaps() -> None:
     naive = fit(data, df="normal").contrasts().single()
     assert default.contrasts().single().se > naive.se
     assert "Kenward-Roger (observed information)" in default.method
-    assert default.n_subjects == 16 and default.n_observations == 29 and default.n_excluded == 3
+    assert default.n_subjects == 16
+    assert default.n_observations == 29
+    assert default.n_excluded == 3
     (note,) = [n for n in default.contrasts().notes if "rows analysed" in n]
     assert note == (
         "29 of 32 rows analysed, of 16 subjects: 13 with 2 of 2 periods, 3 with 1 of 2 periods."
     )
     counts = default.contributions().set_index("subject")
-    assert counts.loc["S00", "periods"] == "1" and counts.loc["S01", "n_periods"] == 2
+    assert counts.loc["S00", "periods"] == "1"
+    assert counts.loc["S01", "n_periods"] == 2
     assert fit(data, complete_cases=True).n_subjects == 13
 
 
@@ -257,7 +260,8 @@ def test_figures_are_drawn() -> None:
     assert len(found.plot_paired().lines) == 13
     assert found.plot_residuals().get_ylabel() == "Residual of AVAL"
     assert found.plot() is not None
-    assert "12 subjects" in repr(found) and "<table" in found._repr_html_()
+    assert "12 subjects" in repr(found)
+    assert "<table" in found._repr_html_()
     assert found.residuals().index.equals(trial().index)
     with pytest.raises(tk.SpecError, match="two treatments"):
         fit(trial(("ABC", "BCA", "CAB"))).plot_paired()

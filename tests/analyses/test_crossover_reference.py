@@ -335,10 +335,12 @@ def test_period_baselines_at_the_bound() -> None:
     with pytest.warns(BoundaryWarning, match="bound of zero"):
         bounded = tk.crossover(data_of(case), **ROLES, baseline="BASE")
     free = tk.crossover(data_of(case), **ROLES, baseline="BASE", variance_bound=False)
-    assert bounded.is_at_bound and not free.is_at_bound
+    assert bounded.is_at_bound
+    assert not free.is_at_bound
     between = free.variance().frame().set_index("component").loc["between", "estimate"]
     assert between < 0
-    assert free.deviance is not None and bounded.deviance is not None
+    assert free.deviance is not None
+    assert bounded.deviance is not None
     assert free.deviance < bounded.deviance
     assert "at its bound of zero" in bounded.method
     assert any("bound of zero" in note for note in bounded.contrasts().notes)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg
 
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm import correlations
-from trialkit.typing import FloatArray
+from trialkit.typing import FloatArray, IntArray
 
 __all__ = [
     "STRUCTURES",
@@ -105,8 +105,11 @@ class Structure(Protocol):
     def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
         """Theta after a step (q,) in those coordinates."""
 
-    def start(self, covariance: FloatArray) -> FloatArray:
-        """Theta near an empirical covariance (m, m)."""
+    def starts(self, covariance: FloatArray) -> list[FloatArray]:
+        """Thetas near an empirical covariance (m, m), the nearest first.
+
+        More than one where the likelihood may have several optima.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,8 @@ class Unstructured:
         """Elements of the lower triangle, m (m + 1) / 2."""
         return self.n_visits * (self.n_visits + 1) // 2
 
-    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.tril_indices(self.n_visits)
+    def _indices(self) -> tuple[IntArray, IntArray]:
+        return _lower_triangle(self.n_visits)
 
     def sigma(self, theta: FloatArray) -> FloatArray:
         """The matrix of the elements: (1, m, m)."""
@@ -135,24 +138,14 @@ class Unstructured:
         out[column, row] = theta
         return out[None]
 
-    def _elements(self) -> FloatArray:
-        row, column = self._indices()
-        q = np.arange(row.size)
-        out = np.zeros((row.size, self.n_visits, self.n_visits))
-        out[q, row, column] = 1.0
-        out[q, column, row] = 1.0
-        return out
-
     def natural(self, theta: FloatArray) -> Natural:
         """Elements of Sigma; linear."""
-        return Natural(values=theta, first=self._elements()[:, None], second=None)
+        return Natural(values=theta, first=_elements(self.n_visits)[:, None], second=None)
 
     def chart(self, theta: FloatArray) -> Chart:
         """Orthonormal symmetric generators, carried by the Cholesky factor."""
-        root = linalg.cholesky(self.sigma(theta)[0], lower=True)
-        generators = self._elements()
-        row, column = self._indices()
-        generators[row != column] /= np.sqrt(2.0)
+        root = np.linalg.cholesky(self.sigma(theta)[0])
+        generators = _generators(self.n_visits)
         return CongruenceChart(
             first=(root @ generators @ root.T)[:, None],
             generators=generators,
@@ -161,18 +154,18 @@ class Unstructured:
 
     def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
         """L exp(E) L'."""
-        root = linalg.cholesky(self.sigma(theta)[0], lower=True)
+        root = np.linalg.cholesky(self.sigma(theta)[0])
         row, column = self._indices()
         generator = np.zeros((self.n_visits, self.n_visits))
         generator[row, column] = np.where(row == column, step, step / np.sqrt(2.0))
-        values, vectors = linalg.eigh(generator)
+        values, vectors = np.linalg.eigh(generator)
         half = root @ vectors * np.exp(np.clip(values, -60, 60) / 2)
         return np.asarray((half @ half.T)[row, column])
 
-    def start(self, covariance: FloatArray) -> FloatArray:
+    def starts(self, covariance: FloatArray) -> list[FloatArray]:
         """The elements of the covariance, shrunk until positive definite."""
         row, column = self._indices()
-        return np.asarray(_positive_definite(covariance)[row, column])
+        return [np.asarray(_positive_definite(covariance)[row, column])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,17 +260,55 @@ class ScaledCorrelation:
         free = self.correlation.to_free(rho) + step[variances.size :]
         return np.concatenate([moved, self.correlation.from_free(free)[0]])
 
-    def start(self, covariance: FloatArray) -> FloatArray:
-        """Mean variance (or each), with correlations shrunk until positive definite."""
+    def starts(self, covariance: FloatArray) -> list[FloatArray]:
+        """Mean variance (or each), with correlations shrunk until positive definite.
+
+        With several correlations the likelihood can have several optima: also from half the
+        empirical correlations, and from nearly none.
+        """
         variances = np.diagonal(covariance)
         correlation = covariance / np.sqrt(np.outer(variances, variances))
         used = variances if self.is_heterogeneous else np.array([variances.mean()])
-        eye = np.eye(covariance.shape[0])
-        for share in SHRINKAGE:
+        shares = (0.0, 0.5, 0.9) if self.correlation.n_parameters > 1 else (0.0,)
+        return [np.concatenate([used, self._rho(correlation, share)]) for share in shares]
+
+    def _rho(self, correlation: FloatArray, shrunk: float) -> FloatArray:
+        """Admissible correlation parameters near an empirical correlation, shrunk at least so."""
+        eye = np.eye(correlation.shape[0])
+        for share in (s for s in (shrunk, *SHRINKAGE) if s >= shrunk):
             rho = self.correlation.start((1 - share) * correlation + share * eye)
             if _is_positive_definite(self.correlation.matrix(rho)):
                 break
-        return np.concatenate([used, rho])
+        return rho
+
+
+@lru_cache(maxsize=64)
+def _lower_triangle(n_visits: int) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the lower triangle, row by row."""
+    row, column = np.tril_indices(n_visits)
+    row.flags.writeable = column.flags.writeable = False
+    return row, column
+
+
+@lru_cache(maxsize=64)
+def _elements(n_visits: int) -> FloatArray:
+    """Derivatives of Sigma in the elements of its lower triangle: (q, m, m)."""
+    row, column = _lower_triangle(n_visits)
+    q = np.arange(row.size)
+    out = np.zeros((row.size, n_visits, n_visits))
+    out[q, row, column] = 1.0
+    out[q, column, row] = 1.0
+    out.flags.writeable = False
+    return out
+
+
+@lru_cache(maxsize=64)
+def _generators(n_visits: int) -> FloatArray:
+    """An orthonormal basis of the symmetric matrices: (q, m, m)."""
+    row, column = _lower_triangle(n_visits)
+    out = _elements(n_visits) / np.where(row == column, 1.0, np.sqrt(2.0))[:, None, None]
+    out.flags.writeable = False
+    return out
 
 
 def _is_positive_definite(matrices: FloatArray) -> bool:
