@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
     from trialkit.analyses.crossover import crossover
+    from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
     from trialkit.analyses.mmrm import mmrm
@@ -69,6 +70,7 @@ __all__ = [
     "ancova",
     "check",
     "crossover",
+    "crossover_rank",
     "effect_size",
     "kruskal_wallis",
     "levene",
@@ -109,6 +111,7 @@ _HOME = {
     "ancova": "analyses.ancova",
     "check": "design.check",
     "crossover": "analyses.crossover",
+    "crossover_rank": "analyses.crossover_rank",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
