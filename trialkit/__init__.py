@@ -14,7 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
+    from trialkit.analyses.bioequivalence import bioequivalence
     from trialkit.analyses.crossover import crossover
+    from trialkit.analyses.crossover_binary import crossover_binary
     from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
     from trialkit.analyses.risk_ratio import risk_ratio
+    from trialkit.analyses.rsabe import rsabe
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
@@ -68,8 +71,10 @@ __all__ = [
     "TrialkitError",
     "TrialkitWarning",
     "ancova",
+    "bioequivalence",
     "check",
     "crossover",
+    "crossover_binary",
     "crossover_rank",
     "effect_size",
     "kruskal_wallis",
@@ -84,6 +89,7 @@ __all__ = [
     "read",
     "responders",
     "risk_ratio",
+    "rsabe",
     "shapiro_wilk",
     "studies",
     "summarize",
@@ -108,9 +114,11 @@ _HOME = {
     "TestTable": "results",
     "TrialkitError": "errors",
     "TrialkitWarning": "errors",
+    "bioequivalence": "analyses.bioequivalence",
     "ancova": "analyses.ancova",
     "check": "design.check",
     "crossover": "analyses.crossover",
+    "crossover_binary": "analyses.crossover_binary",
     "crossover_rank": "analyses.crossover_rank",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
@@ -125,6 +133,7 @@ _HOME = {
     "read": "data.reading",
     "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
+    "rsabe": "analyses.rsabe",
     "shapiro_wilk": "analyses.omnibus",
     "summarize": "analyses.descriptive",
     "ttest": "analyses.ttest",

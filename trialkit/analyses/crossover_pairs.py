@@ -101,7 +101,7 @@ def read_pairs(rows: CrossoverRows, *, per_sequence: int = 1) -> Pairs:
         periods=rows.periods,
         n_incomplete=int((~complete).sum()),
         outcome=rows.outcome,
-        subjects=tuple(s for s, kept in zip(rows.subjects, complete.tolist(), strict=True) if kept),
+        subjects=tuple(rows.subjects[code] for code in np.flatnonzero(complete)),
     )
 
 

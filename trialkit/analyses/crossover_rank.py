@@ -74,7 +74,7 @@ def crossover_rank(
     number; `near_ties="joined"` ranks them as tied. Subjects without both outcomes are left
     out and counted. Raises DesignError for any other design than AB/BA.
 
-    References: Koch (1972), doi:10.2307/2556170; Hodges & Lehmann (1963),
+    References: Koch (1972) Biometrics 28:577-584; Hodges & Lehmann (1963),
     doi:10.1214/aoms/1177704172.
 
     Example

@@ -14,7 +14,14 @@ import numpy as np
 from trialkit.kernels.linear import aliased_columns, least_squares
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["WithinFit", "between_within_sums", "deviations", "fit_within", "within_aliased"]
+__all__ = [
+    "WithinFit",
+    "between_within_sums",
+    "deviations",
+    "fit_within",
+    "residual_mean_square",
+    "within_aliased",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,6 +81,21 @@ def fit_within(x: FloatArray, y: FloatArray, subject: IntArray) -> WithinFit:
         subject_sum_sq=without.residual_sum_sq - fit.residual_sum_sq,
         subject_df=without.df_residual - df_residual,
     )
+
+
+def residual_mean_square(x: FloatArray, y: FloatArray, subject: IntArray) -> tuple[float, int]:
+    """Residual variance and df of y (n,) on x (n, P) and subjects; aliased columns left out.
+
+    NaN where no degree of freedom is left. Subject codes need not be consecutive.
+    """
+    _, codes = np.unique(subject, return_inverse=True)
+    codes = codes.astype(np.int64)
+    aliased = within_aliased(x, codes)
+    df = y.size - int(codes.max()) - 1 - int((~aliased).sum())
+    if df <= 0:
+        return float("nan"), 0
+    fit = least_squares(x=deviations(x, codes), y=deviations(y, codes), aliased=aliased)
+    return fit.residual_sum_sq / df, df
 
 
 def between_within_sums(
