@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.phase_contrast import phase_contrast
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
@@ -81,6 +82,7 @@ __all__ = [
     "levene",
     "mmrm",
     "one_way_anova",
+    "phase_contrast",
     "populations",
     "quade",
     "randomize",
@@ -125,6 +127,7 @@ _HOME = {
     "levene": "analyses.omnibus",
     "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
+    "phase_contrast": "analyses.phase_contrast",
     "populations": "design.populations",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
