@@ -14,7 +14,9 @@ from plan.tiny import ESTIMAND, HEAD, PRIMARY, tiny_data, write_plan
 from pydantic import TypeAdapter, ValidationError
 
 import trialkit as tk
+from trialkit.analyses.crossover_fit import CrossoverFit
 from trialkit.analyses.linear_estimates import LinearEstimates
+from trialkit.analyses.phase_contrast import PhaseFit
 from trialkit.errors import SpecError
 from trialkit.plan import AnalysisSpec, load_plan, run_plan
 from trialkit.plan.fields import Formula, Model, OneOrMoreColumns, named_columns
@@ -23,14 +25,28 @@ from trialkit.plan.methods import METHODS
 # Arguments of the public function that a plan does not have, and why.
 NOT_IN_PLANS = {
     "responders": {"method"},  # the plan's own key; there is one method only
+    # The plan's own key, and its level for all other analyses.
+    "bioequivalence": {"method", "ci_level"},
+}
+IN_THEIR_PLACE = {"bioequivalence": {"ema_method", "interval_level"}}
+# Methods of a fit whose arguments the plan has too.
+OF_THE_FIT = {
+    "ancova": LinearEstimates.contrasts,
+    "crossover": CrossoverFit.contrasts,
+    "phase_contrast": PhaseFit.contrasts,
+}
+# Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
+CROSSOVER = {
+    *("crossover", "crossover_rank", "crossover_binary"),
+    *("bioequivalence", "rsabe", "phase_contrast"),
 }
 COMMON = set(AnalysisSpec.model_fields)
 
 
 def public_arguments(method: str) -> dict[str, inspect.Parameter]:
     functions = [getattr(tk, method)]
-    if method == "ancova":
-        functions.append(LinearEstimates.contrasts)
+    if method in OF_THE_FIT:
+        functions.append(OF_THE_FIT[method])
     found: dict[str, inspect.Parameter] = {}
     for function in functions:
         for name, parameter in inspect.signature(function).parameters.items():
@@ -42,7 +58,8 @@ def public_arguments(method: str) -> dict[str, inspect.Parameter]:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_is_a_public_name_and_takes_its_arguments(method: str) -> None:
     spec = METHODS[method].spec
-    assert set(spec.model_fields) - COMMON == set(public_arguments(method))
+    in_place = IN_THEIR_PLACE.get(method, set())
+    assert set(spec.model_fields) - COMMON - in_place == set(public_arguments(method))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -68,8 +85,8 @@ def choices(annotation: Any) -> set[Any]:
 @pytest.mark.parametrize("method", METHODS)
 def test_choices_are_those_of_the_function(method: str) -> None:
     functions: list[Any] = [getattr(tk, method)]
-    if method == "ancova":
-        functions.append(LinearEstimates.contrasts)
+    if method in OF_THE_FIT:
+        functions.append(OF_THE_FIT[method])
     hints: dict[str, Any] = {}
     for function in functions:
         spaces = {**vars(typing), **inspect.unwrap(function).__globals__}
@@ -77,7 +94,7 @@ def test_choices_are_those_of_the_function(method: str) -> None:
             with_pandas = {**spaces, "pd": __import__("pandas")}
             hints.setdefault(name, eval(text, with_pandas) if isinstance(text, str) else text)
     for name, field in METHODS[method].spec.model_fields.items():
-        if name not in COMMON:
+        if name not in COMMON | IN_THEIR_PLACE.get(method, set()):
             assert choices(field.annotation) == choices(hints[name]), name
 
 
@@ -104,7 +121,7 @@ DIRECT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "ancova"])
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"ancova"} - CROSSOVER))
 def test_a_plan_gives_what_the_function_gives(tmp_path: Path, method: str) -> None:
     text = HEAD + PRIMARY.replace('"ttest"', f'"{method}"\n{ARGUMENTS.get(method, "")}') + ESTIMAND
     found = run_plan(load_plan(write_plan(tmp_path, text))).table("primary")

@@ -78,9 +78,9 @@ def data_name(plan: Plan, spec: AnalysisSpec) -> str:
 def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
-    if isinstance(plan.design, ParallelDesign):
-        keys = (*spec.needs, *spec.takes)
-        defaults |= {key: getattr(plan.design, key) for key in keys}
+    # A design has the roles of its own kind; the others are the analysis's to give.
+    keys = (*spec.needs, *spec.takes)
+    defaults |= {key: getattr(plan.design, key, None) for key in keys}
     left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
     # A design without strata has an empty tuple of them.
     filled = {key: defaults[key] for key in left_out if defaults.get(key) not in (None, ())}
