@@ -14,6 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
+    from trialkit.analyses.bioequivalence import bioequivalence
+    from trialkit.analyses.crossover import crossover
+    from trialkit.analyses.crossover_binary import crossover_binary
+    from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
     from trialkit.analyses.mmrm import mmrm
@@ -24,10 +28,12 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.phase_contrast import phase_contrast
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
     from trialkit.analyses.risk_ratio import risk_ratio
+    from trialkit.analyses.rsabe import rsabe
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
@@ -66,12 +72,17 @@ __all__ = [
     "TrialkitError",
     "TrialkitWarning",
     "ancova",
+    "bioequivalence",
     "check",
+    "crossover",
+    "crossover_binary",
+    "crossover_rank",
     "effect_size",
     "kruskal_wallis",
     "levene",
     "mmrm",
     "one_way_anova",
+    "phase_contrast",
     "populations",
     "quade",
     "randomize",
@@ -80,6 +91,7 @@ __all__ = [
     "read",
     "responders",
     "risk_ratio",
+    "rsabe",
     "shapiro_wilk",
     "studies",
     "summarize",
@@ -104,13 +116,18 @@ _HOME = {
     "TestTable": "results",
     "TrialkitError": "errors",
     "TrialkitWarning": "errors",
+    "bioequivalence": "analyses.bioequivalence",
     "ancova": "analyses.ancova",
     "check": "design.check",
+    "crossover": "analyses.crossover",
+    "crossover_binary": "analyses.crossover_binary",
+    "crossover_rank": "analyses.crossover_rank",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
     "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
+    "phase_contrast": "analyses.phase_contrast",
     "populations": "design.populations",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
@@ -119,6 +136,7 @@ _HOME = {
     "read": "data.reading",
     "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
+    "rsabe": "analyses.rsabe",
     "shapiro_wilk": "analyses.omnibus",
     "summarize": "analyses.descriptive",
     "ttest": "analyses.ttest",

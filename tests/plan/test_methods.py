@@ -14,9 +14,11 @@ from plan.tiny import ESTIMAND, HEAD, PRIMARY, tiny_data, write_plan
 from pydantic import TypeAdapter, ValidationError
 
 import trialkit as tk
+from trialkit.analyses.crossover_fit import CrossoverFit
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.mmrm_fit import MmrmFit
 from trialkit.analyses.mmrm_options import SHORT_NAMES
+from trialkit.analyses.phase_contrast import PhaseFit
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm.structures import STRUCTURES
 from trialkit.plan import AnalysisSpec, load_plan, run_plan
@@ -27,14 +29,28 @@ from trialkit.plan.methods import METHODS
 NOT_IN_PLANS = {
     "responders": {"method"},  # the plan's own key; there is one method only
     "ancova": {"visits"},  # one visit
+    "crossover": {"visits"},  # periods are not visits
+    "phase_contrast": {"visits"},
 }
 # Functions whose arguments a method takes, beside the public function of its name.
-AFTER_THE_FIT = {"ancova": LinearEstimates.contrasts, "mmrm": MmrmFit.contrasts}
-# Arguments under another name in a plan, by function: the plan's own key is `method`, and one
-# analysis has one table of keys for the fit and for what is asked of it.
+AFTER_THE_FIT = {
+    "ancova": LinearEstimates.contrasts,
+    "mmrm": MmrmFit.contrasts,
+    "crossover": CrossoverFit.contrasts,
+    "phase_contrast": PhaseFit.contrasts,
+}
+# Arguments under another name in a plan, by function: the plan's own key is `method`, its level
+# is that of all other analyses, and one analysis has one table of keys for the fit and for what
+# is asked of it.
 RENAMED = {
     tk.mmrm: {"method": "likelihood"},
     MmrmFit.contrasts: {"weights": "lsmeans_weights"},
+    tk.bioequivalence: {"method": "ema_method", "ci_level": "interval_level"},
+}
+# Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
+CROSSOVER = {
+    *("crossover", "crossover_rank", "crossover_binary"),
+    *("bioequivalence", "rsabe", "phase_contrast"),
 }
 COMMON = set(AnalysisSpec.model_fields)
 
@@ -133,7 +149,7 @@ DIRECT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in AFTER_THE_FIT])
+@pytest.mark.parametrize("method", sorted(set(METHODS) - set(AFTER_THE_FIT) - CROSSOVER))
 def test_a_plan_gives_what_the_function_gives(tmp_path: Path, method: str) -> None:
     text = HEAD + PRIMARY.replace('"ttest"', f'"{method}"\n{ARGUMENTS.get(method, "")}') + ESTIMAND
     found = run_plan(load_plan(write_plan(tmp_path, text))).table("primary")

@@ -20,7 +20,7 @@ from trialkit.kernels.mmrm.satterthwaite import fai_cornelius, satterthwaite_df
 from trialkit.kernels.mmrm.subject_rows import padded_rows
 from trialkit.typing import FloatArray
 
-__all__ = ["ContrastInference", "inference"]
+__all__ = ["ContrastInference", "independent_rows", "inference"]
 
 # Contrasts whose part outside those before them is below this share repeat them.
 RANK_TOLERANCE = 1e-9
@@ -86,7 +86,7 @@ class ContrastInference:
 
     def f_test(self, hypothesis: FloatArray) -> WaldTest:
         """F test of L b = 0; rows of L (r, P) that repeat others are left out."""
-        rows = _independent(hypothesis)
+        rows = independent_rows(hypothesis)
         coef = self.fit.coef
         if not rows.shape[0]:
             return wald_f(coef=coef, vcov=self.vcov, hypothesis=hypothesis, den_df=np.nan)
@@ -164,7 +164,7 @@ def _count_rule(x: FloatArray, layout: Layout, options: Options, intercept: int 
     return CoefficientDf(np.full(x.shape[1], value))
 
 
-def _independent(hypothesis: FloatArray) -> FloatArray:
+def independent_rows(hypothesis: FloatArray) -> FloatArray:
     """Rows of L that are not combinations of others, in their order."""
     length = np.linalg.norm(hypothesis, axis=1)
     rows = np.asarray(hypothesis[length > 0])

@@ -8,7 +8,14 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import all_arms, linear, repeated, responders, two_arms
+from trialkit.plan.methods import (
+    all_arms,
+    crossover,
+    linear,
+    repeated,
+    responders,
+    two_arms,
+)
 
 __all__ = ["METHODS"]
 
@@ -27,5 +34,11 @@ METHODS: dict[str, Method] = {
     "kruskal_wallis": Method(all_arms.KruskalWallis, all_arms.run_kruskal_wallis),
     "levene": Method(all_arms.Levene, all_arms.run_levene),
     "shapiro_wilk": Method(all_arms.ShapiroWilk, all_arms.run_shapiro_wilk),
+    "crossover": Method(crossover.Crossover, crossover.run_crossover),
+    "crossover_rank": Method(crossover.CrossoverRank, crossover.run_crossover_rank),
+    "crossover_binary": Method(crossover.CrossoverBinary, crossover.run_crossover_binary),
+    "bioequivalence": Method(crossover.Bioequivalence, crossover.run_bioequivalence),
+    "rsabe": Method(crossover.Rsabe, crossover.run_rsabe),
+    "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
 }
