@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.panel import compare_panel
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
@@ -66,6 +67,7 @@ __all__ = [
     "TrialkitWarning",
     "ancova",
     "check",
+    "compare_panel",
     "effect_size",
     "kruskal_wallis",
     "levene",
@@ -104,6 +106,7 @@ _HOME = {
     "TrialkitWarning": "errors",
     "ancova": "analyses.ancova",
     "check": "design.check",
+    "compare_panel": "analyses.panel",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
