@@ -392,8 +392,8 @@ def test_refuses_wrong_data() -> None:
     data = paired_panel()
     with pytest.raises(tk.DataError, match=r"stand more than once, first PARAMCD='A0'"):
         tk.compare_panel(pd.concat([data, data.iloc[:1]]), **PAIRED)
+    bad = data.assign(AVAL=data["AVAL"].where(data.index > 1, 0.0))
     with pytest.raises(tk.DataError, match=r"2 value\(s\) at or below zero, the first in row 0"):
-        bad = data.assign(AVAL=data["AVAL"].where(data.index > 1, 0.0))
         tk.compare_panel(bad, **PAIRED)
     with pytest.raises(tk.DataError, match="'Week 0' is not an arm"):
         tk.compare_panel(data, **{**PAIRED, "reference": "Week 0"})

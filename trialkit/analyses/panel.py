@@ -113,7 +113,7 @@ def compare_panel(
     -------
     >>> import pandas as pd
     >>> rows = [(s, v, a, 2.0 ** (x + (v == "Week 8") * d))
-    ...         for a, d in (("IL6", -1), ("TNF", 0.1))
+    ...         for a, d in (("IL6", -1), ("TNF", 0.2))
     ...         for s, x, d in zip("ABCD", (1, 2, 3, 4), (d, d - 0.2, d + 0.1, d - 0.3))
     ...         for v in ("Baseline", "Week 8")]
     >>> data = pd.DataFrame(rows, columns=["USUBJID", "AVISIT", "PARAMCD", "AVAL"])
@@ -122,7 +122,7 @@ def compare_panel(
     >>> panel.frame()[["analyte", "estimate", "fold_change", "p_adjusted"]].round(3)
       analyte  estimate  fold_change  p_adjusted
     0     IL6      -1.1        0.467       0.002
-    1     TNF       0.0        1.000       1.000
+    1     TNF       0.1        1.072       0.353
     """
     options = PanelOptions(
         design=design,

@@ -18,7 +18,7 @@ from trialkit.kernels.censored_mixed import censored_mixed
 from trialkit.kernels.tobit_rows import tobit_rows
 from trialkit.typing import Alternative, FloatArray, IntArray
 
-__all__ = ["Detection", "Unestimable", "detection", "unestimable"]
+__all__ = ["Detection", "Unestimable", "detection", "exact_test", "unestimable"]
 
 # How far, in units of the other condition's spread, a bound is looked for.
 BOUND_STEPS = 60
@@ -63,7 +63,7 @@ def unestimable(
 ) -> Unestimable:
     """The row of an analyte that is censored throughout, or in one condition."""
     found = detection(units, row)
-    p_value, test = _exact_test(units, row, found, alternative)
+    p_value, test = exact_test(units, row, alternative)
     if sum(found.measured) == 0:
         return Unestimable(
             status="censored throughout: no value within the limits of quantification",
@@ -86,9 +86,7 @@ def unestimable(
     )
 
 
-def _exact_test(
-    units: PanelUnits, row: int, found: Detection, alternative: Alternative
-) -> tuple[float, str]:
+def exact_test(units: PanelUnits, row: int, alternative: Alternative) -> tuple[float, str]:
     """Fisher between arms, McNemar within subjects; a subject is detected by any draw."""
     if units.is_within:
         seen = (units.present[row] & (units.side[row] == 0)).any(axis=2)[units.used[row]]
@@ -97,6 +95,7 @@ def _exact_test(
         return _binomial_p(gained, gained + lost, alternative), "exact McNemar test on detection"
     from scipy.stats import fisher_exact
 
+    found = detection(units, row)
     counts = [
         [found.measured[1], found.present[1] - found.measured[1]],
         [found.measured[0], found.present[0] - found.measured[0]],

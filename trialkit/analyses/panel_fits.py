@@ -7,11 +7,12 @@ decides. What no route can estimate gets a bound and an exact test on detection.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
 from trialkit.analyses.panel_choices import PanelOptions
-from trialkit.analyses.panel_detection import Detection, detection, unestimable
+from trialkit.analyses.panel_detection import Detection, detection, exact_test, unestimable
 from trialkit.analyses.panel_moderation import Moderated, moderate
 from trialkit.analyses.panel_ranks import rank_estimate
 from trialkit.analyses.panel_tobit import tobit_between, tobit_within
@@ -205,13 +206,7 @@ def _tobit(
         n = int(part.used[place].sum())
         label = str(units.analytes[row])
         if not fits.converged[place]:
-            estimates[row] = Estimate.undefined(
-                label=label,
-                status="the censored likelihood has no maximum that could be found",
-                n=n,
-                method=fits.method,
-                ci_level=options.ci_level,
-            )
+            estimates[row] = _without_maximum(units, int(row), options)
             continue
         estimates[row] = Estimate.from_t(
             label=label,
@@ -224,6 +219,19 @@ def _tobit(
             alternative=options.alternative,
             null=options.null,
         )
+
+
+def _without_maximum(units: PanelUnits, row: int, options: PanelOptions) -> Estimate:
+    """Too few measured values for a maximum: the exact test on detection stands in."""
+    p_value, test = exact_test(units, row, options.alternative)
+    blank = Estimate.undefined(
+        label=str(units.analytes[row]),
+        status="the censored likelihood has no maximum: exact test on detection",
+        n=int(units.used[row].sum()),
+        method=test,
+        ci_level=options.ci_level,
+    )
+    return replace(blank, p_value=p_value, ci_low=-inf, ci_high=inf)
 
 
 def _detected(units: PanelUnits, row: int, options: PanelOptions) -> Estimate:

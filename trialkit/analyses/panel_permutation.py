@@ -27,7 +27,7 @@ from trialkit.kernels.ranks import midranks
 from trialkit.kernels.step_down import PermutationP, step_down_max, step_down_min
 from trialkit.typing import Alternative, FloatArray, IntArray
 
-__all__ = ["Permuted", "as_generator", "westfall_young"]
+__all__ = ["Permuted", "as_generator", "exchangeable", "permutation_plan", "westfall_young"]
 
 # Up to this many arrangements all of them are enumerated.
 MAX_COMPLETE = 2**20
@@ -80,7 +80,7 @@ def westfall_young(
     rng: np.random.Generator | int | None,
 ) -> Permuted:
     """Adjusted p-values of the analytes `rows` of one contrast; the others are NaN."""
-    plan = _plan(units, permutations, rng)
+    plan = permutation_plan(units, permutations, rng)
     statistics = _statistics(only(units, rows), options)
     observed = statistics(_observed(units)[None, :], None)[:, 0]
     if options.adjust == "maxt":
@@ -137,7 +137,7 @@ def _statistics(
             return extreme(welch_statistics(part, block), options.alternative)
 
         return welch
-    rows = _exchangeable(units, options)
+    rows = exchangeable(units, options)
     uneven = np.unique(rows.df).size > 1
     ranks = options.test == "wilcoxon"
 
@@ -160,7 +160,7 @@ def extreme(statistic: FloatArray, alternative: Alternative) -> FloatArray:
     return statistic if alternative == "greater" else -statistic
 
 
-def _exchangeable(units: PanelUnits, options: PanelOptions) -> EffectRows:
+def exchangeable(units: PanelUnits, options: PanelOptions) -> EffectRows:
     """What is correlated with the arrangement: responses, their ranks, or tobit scores."""
     y, nuisance = least_squares_rows(units, options.censoring)
     own = units.own
@@ -225,11 +225,12 @@ def _take(rows: EffectRows, chosen: IntArray) -> EffectRows:
     )
 
 
-def _plan(
+def permutation_plan(
     units: PanelUnits,
     permutations: int | pd.DataFrame | None,
     rng: np.random.Generator | int | None,
 ) -> Plan:
+    """The arrangements to take: given, all, or a seeded sample; SpecError where undefined."""
     if isinstance(permutations, pd.DataFrame):
         return _given(units, permutations)
     if permutations is not None and (

@@ -102,8 +102,12 @@ def make_units(
     """The units of condition `code` against the reference."""
     contrast = contrast_label(cells.conditions[code], cells.conditions[0])
     if design == "parallel":
-        return _parallel(cells, columns, code, contrast, outcome)
-    return _within(cells, columns, code, contrast, design)
+        units = _parallel(cells, columns, code, contrast, outcome)
+    else:
+        units = _within(cells, columns, code, contrast, design)
+    for array in (units.y, units.side, units.effect, units.nuisance, units.labels, units.strata):
+        array.flags.writeable = False
+    return units
 
 
 def _parallel(
