@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
+    from trialkit.data.npx import read_npx
+    from trialkit.data.panel_reading import panel_long, read_luminex
     from trialkit.data.reading import read
+    from trialkit.data.replicates import assay_cv, average_replicates
     from trialkit.data.writing import write_csv
     from trialkit.data.xpt import write_xpt
     from trialkit.design.check import check
@@ -66,18 +69,23 @@ __all__ = [
     "TrialkitError",
     "TrialkitWarning",
     "ancova",
+    "assay_cv",
+    "average_replicates",
     "check",
     "compare_panel",
     "effect_size",
     "kruskal_wallis",
     "levene",
     "one_way_anova",
+    "panel_long",
     "populations",
     "quade",
     "randomize",
     "randomize_crossover",
     "rank_sum",
     "read",
+    "read_luminex",
+    "read_npx",
     "responders",
     "risk_ratio",
     "shapiro_wilk",
@@ -105,18 +113,23 @@ _HOME = {
     "TrialkitError": "errors",
     "TrialkitWarning": "errors",
     "ancova": "analyses.ancova",
+    "assay_cv": "data.replicates",
+    "average_replicates": "data.replicates",
     "check": "design.check",
     "compare_panel": "analyses.panel",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
     "one_way_anova": "analyses.omnibus",
+    "panel_long": "data.panel_reading",
     "populations": "design.populations",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
     "randomize_crossover": "design.randomization",
     "rank_sum": "analyses.rank_sum",
     "read": "data.reading",
+    "read_luminex": "data.panel_reading",
+    "read_npx": "data.npx",
     "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
     "shapiro_wilk": "analyses.omnibus",
