@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.ancova import ancova
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
+    from trialkit.analyses.mmrm import mmrm
     from trialkit.analyses.omnibus import (
         kruskal_wallis,
         levene,
@@ -76,6 +77,7 @@ __all__ = [
     "effect_size",
     "kruskal_wallis",
     "levene",
+    "mmrm",
     "one_way_anova",
     "panel_long",
     "populations",
@@ -120,6 +122,7 @@ _HOME = {
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
+    "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
     "panel_long": "data.panel_reading",
     "populations": "design.populations",

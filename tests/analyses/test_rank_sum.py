@@ -205,6 +205,6 @@ def test_refusals() -> None:
         tk.rank_sum(data, outcome="CHG", arm="ARM", reference="P")
     with pytest.raises(tk.SpecError, match="not to exact=True"):
         tk.rank_sum(data, outcome="CHG", arm="ARM", reference="P", exact=True, continuity=False)
-    big = arm_frame(P=np.arange(400.0), D=np.arange(400.0) + 0.5)
-    with pytest.raises(tk.SpecError, match="400 and 400 subjects would take too long; use"):
+    big = arm_frame(P=np.arange(600.0), D=np.arange(600.0) + 0.5)
+    with pytest.raises(tk.SpecError, match="600 and 600 subjects would take too long; use"):
         tk.rank_sum(big, outcome="CHG", arm="ARM", reference="P", exact=True)

@@ -53,6 +53,15 @@ def test_exact_p_without_ties_is_scipys(n_x: int, n_y: int, alternative: str) ->
     assert found == pytest.approx(truth, rel=1e-11)
 
 
+@pytest.mark.parametrize(("n_x", "n_y"), [(1, 1), (5, 3), (48, 49), (140, 133)])
+def test_untied_counts_are_those_of_streitberg_and_rohmel(n_x: int, n_y: int) -> None:
+    smaller = min(n_x, n_y)
+    slow = kernel.subset_sums(np.arange(n_x + n_y), smaller)[smaller * (smaller - 1) // 2 :]
+    fast = kernel.untied_counts(n_x, n_y)
+    np.testing.assert_allclose(fast, slow, rtol=1e-12)
+    assert fast.sum() == pytest.approx(comb(n_x + n_y, n_x), rel=1e-13)
+
+
 @pytest.mark.parametrize("continuity", [True, False])
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
 def test_normal_p_with_ties_is_scipys(continuity: bool, alternative: str) -> None:

@@ -18,7 +18,6 @@ __all__ = [
     "plain_table",
     "progress_console",
     "say",
-    "terminal_table",
 ]
 
 GAP = "  "
@@ -52,23 +51,26 @@ def progress_console() -> Console:
     return Console(stderr=True, markup=False, highlight=False, emoji=False)
 
 
-def terminal_table(headings: Sequence[str], *, is_number: Sequence[bool]) -> Table:
-    """An empty table whose columns wrap between words, and inside a word rather than cut it."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for heading, number in zip(headings, is_number, strict=True):
-        table.add_column(heading, justify="right" if number else "left", overflow="fold")
-    return table
-
-
 def column_widths(rows: Iterable[Sequence[str]], *, total: int) -> list[int]:
-    """Widths that hold every cell, the first column giving way so that a line fits `total`."""
+    """Widths that hold every cell where a line of `total` has room for them.
+
+    Where it has not, the last column gives way first, down to its longest word, and then the
+    first, down to `NARROWEST`.
+    """
     columns = list(zip(*rows, strict=True))
-    widths = [max(len(part) for cell in column for part in cell.split("\n")) for column in columns]
-    room = total - INDENT - len(GAP) * (len(widths) - 1) - sum(widths[1:])
-    return [min(widths[0], max(room, NARROWEST)), *widths[1:]]
+    widths = [_longest(column, "\n") for column in columns]
+    lacking = INDENT + len(GAP) * (len(widths) - 1) + sum(widths) - total
+    if lacking > 0 and len(widths) > 1:
+        given = min(lacking, widths[-1] - _longest(columns[-1], None))
+        widths[-1] -= given
+        lacking -= given
+    widths[0] = min(widths[0], max(widths[0] - lacking, NARROWEST))
+    return widths
+
+
+def _longest(cells: Iterable[str], separator: str | None) -> int:
+    """The longest part of any cell, between separators (None: between words)."""
+    return max((len(part) for cell in cells for part in cell.split(separator)), default=0)
 
 
 def line(

@@ -95,13 +95,15 @@ def verdict_of(record: Record) -> str:
 
 
 def range_of(record: Record) -> str:
-    """The range that the inputs' rounding allows, where ours does not print as published.
+    """The range that the inputs' rounding allows, where it is what the verdict rests on.
 
+    Empty where ours prints as published and the range is narrow enough to say so.
     One decimal more than were printed: enough to see that the printed figure lies inside.
     """
     low, high = float(str(record["reproduced_low"])), float(str(record["reproduced_high"]))
     published, ours = str(record["published"]), str(record["reproduced_printed"])
-    if not (isfinite(low) and isfinite(high)) or low == high or published == ours:
+    says_it_all = published == ours and record["agrees"] != "uninformative"
+    if not (isfinite(low) and isfinite(high)) or low == high or says_it_all:
         return ""
     decimals = len((published or ours).partition(".")[2]) + (1 if published else 0)
     return f"{round_half_away(low, decimals)} to {round_half_away(high, decimals)}"
@@ -114,7 +116,8 @@ def tally(counts: Mapping[str, int], *, n_failures: int) -> str:
     trial made to carry a figure that it does not carry is broken, though no figure is refuted.
     """
     agree, disagree, vague = (counts[name] for name in ("agrees", "disagrees", "uninformative"))
-    parts = [f"{agree} of {agree + disagree + vague} agree"]
+    n_counted = agree + disagree + vague
+    parts = [f"{agree} of {n_counted} agree" if n_counted else "No figure could be compared"]
     if disagree:
         parts.append(f"{disagree} DISAGREE")
     if n_failures > disagree:
