@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def compare_panel(
     strata: Sequence[str] = (),
     plate: str | None = None,
     baseline: str | None = None,
-    outcome: str = "level",
+    outcome: Literal["level", "change"] = "level",
     covariates: Sequence[str] = (),
     lloq: str | float | None = None,
     uloq: str | float | None = None,
@@ -59,7 +60,7 @@ def compare_panel(
     robust: bool = False,
     adjust: PanelAdjustment = "fdr_bh",
     permutations: int | pd.DataFrame | None = None,
-    assayed: int | str | None = None,
+    assayed: int | Literal["unknown"] | None = None,
     rng: np.random.Generator | int | None = None,
     ci_level: float = 0.95,
     alternative: Alternative = "two-sided",
@@ -225,7 +226,7 @@ def _left_out(cells: PanelCells, units: Iterable[PanelUnits]) -> list[str]:
     return notes
 
 
-def _denominator(assayed: int | str | None, n_present: int) -> tuple[int | None, str]:
+def _denominator(assayed: object, n_present: int) -> tuple[int | None, str]:
     """The number of analytes assayed, and the sentence about it."""
     if assayed is None:
         return n_present, f"{n_present} analytes compared, taken to be all that were assayed."
