@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.panel import compare_panel
     from trialkit.analyses.phase_contrast import phase_contrast
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
+    from trialkit.data.npx import read_npx
+    from trialkit.data.panel_reading import panel_long, read_luminex
     from trialkit.data.reading import read
+    from trialkit.data.replicates import assay_cv, average_replicates
     from trialkit.data.writing import write_csv
     from trialkit.data.xpt import write_xpt
     from trialkit.design.check import check
@@ -72,8 +76,11 @@ __all__ = [
     "TrialkitError",
     "TrialkitWarning",
     "ancova",
+    "assay_cv",
+    "average_replicates",
     "bioequivalence",
     "check",
+    "compare_panel",
     "crossover",
     "crossover_binary",
     "crossover_rank",
@@ -82,6 +89,7 @@ __all__ = [
     "levene",
     "mmrm",
     "one_way_anova",
+    "panel_long",
     "phase_contrast",
     "populations",
     "quade",
@@ -89,6 +97,8 @@ __all__ = [
     "randomize_crossover",
     "rank_sum",
     "read",
+    "read_luminex",
+    "read_npx",
     "responders",
     "risk_ratio",
     "rsabe",
@@ -118,22 +128,28 @@ _HOME = {
     "TrialkitWarning": "errors",
     "bioequivalence": "analyses.bioequivalence",
     "ancova": "analyses.ancova",
+    "assay_cv": "data.replicates",
+    "average_replicates": "data.replicates",
     "check": "design.check",
     "crossover": "analyses.crossover",
     "crossover_binary": "analyses.crossover_binary",
     "crossover_rank": "analyses.crossover_rank",
+    "compare_panel": "analyses.panel",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
     "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
     "phase_contrast": "analyses.phase_contrast",
+    "panel_long": "data.panel_reading",
     "populations": "design.populations",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
     "randomize_crossover": "design.randomization",
     "rank_sum": "analyses.rank_sum",
     "read": "data.reading",
+    "read_luminex": "data.panel_reading",
+    "read_npx": "data.npx",
     "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
     "rsabe": "analyses.rsabe",

@@ -149,7 +149,40 @@ DIRECT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - set(AFTER_THE_FIT) - CROSSOVER))
+def test_a_panel_in_a_plan(tmp_path: Path) -> None:
+    entry = PRIMARY.replace(
+        'method = "ttest"',
+        'method = "compare_panel"\nanalyte = "AVISIT"\nvalue = "CHG"\ndesign = "parallel"\n'
+        'condition = "TRT01P"\ntransform = "none"\nlloq = -1.0\nadjust = "maxt"\n'
+        "permutations = 200\nrng = 3",
+    ).replace('where = { AVISIT = "Week 12" }', "")
+    run = run_plan(load_plan(write_plan(tmp_path, HEAD + entry + ESTIMAND)))
+    direct = tk.compare_panel(
+        tiny_data(),
+        analyte="AVISIT",
+        value="CHG",
+        subject="USUBJID",
+        design="parallel",
+        condition="TRT01P",
+        reference="Placebo",
+        transform="none",
+        lloq=-1.0,
+        adjust="maxt",
+        permutations=200,
+        rng=3,
+    )
+    assert_frame_equal(run.table("primary").frame(), direct.frame(), check_exact=True)
+    strip = run.table("primary", "sensitivity").frame()
+    assert_frame_equal(strip, direct.sensitivity().frame(), check_exact=True)
+    (warning,) = run.analyses[0].warnings
+    assert "does not say how many analytes were assayed" in warning
+
+
+# Their own data, their own tests.
+ON_OWN_DATA = {"compare_panel", *CROSSOVER}
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - set(AFTER_THE_FIT) - ON_OWN_DATA))
 def test_a_plan_gives_what_the_function_gives(tmp_path: Path, method: str) -> None:
     text = HEAD + PRIMARY.replace('"ttest"', f'"{method}"\n{ARGUMENTS.get(method, "")}') + ESTIMAND
     found = run_plan(load_plan(write_plan(tmp_path, text))).table("primary")

@@ -12,6 +12,7 @@ from trialkit.plan.methods import (
     all_arms,
     crossover,
     linear,
+    panels,
     repeated,
     responders,
     two_arms,
@@ -22,6 +23,7 @@ __all__ = ["METHODS"]
 METHODS: dict[str, Method] = {
     "ancova": Method(linear.Ancova, linear.run_ancova),
     "mmrm": Method(repeated.Mmrm, repeated.run_mmrm),
+    "compare_panel": Method(panels.ComparePanel, panels.run_compare_panel),
     "ttest": Method(two_arms.TTest, two_arms.run_ttest),
     "rank_sum": Method(two_arms.RankSum, two_arms.run_rank_sum),
     "effect_size": Method(two_arms.EffectSize, two_arms.run_effect_size),
