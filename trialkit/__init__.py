@@ -14,8 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
+    from trialkit.analyses.competing_risks import cumulative_incidence, fine_gray, gray_test
+    from trialkit.analyses.cox import cause_specific, cox
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
+    from trialkit.analyses.kaplan_meier import kaplan_meier
+    from trialkit.analyses.logrank import logrank
     from trialkit.analyses.omnibus import (
         kruskal_wallis,
         levene,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
     from trialkit.analyses.risk_ratio import risk_ratio
+    from trialkit.analyses.rmst import rmst
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
@@ -65,10 +70,17 @@ __all__ = [
     "TrialkitError",
     "TrialkitWarning",
     "ancova",
+    "cause_specific",
     "check",
+    "cox",
+    "cumulative_incidence",
     "effect_size",
+    "fine_gray",
+    "gray_test",
+    "kaplan_meier",
     "kruskal_wallis",
     "levene",
+    "logrank",
     "one_way_anova",
     "populations",
     "quade",
@@ -78,6 +90,7 @@ __all__ = [
     "read",
     "responders",
     "risk_ratio",
+    "rmst",
     "shapiro_wilk",
     "studies",
     "summarize",
@@ -103,10 +116,17 @@ _HOME = {
     "TrialkitError": "errors",
     "TrialkitWarning": "errors",
     "ancova": "analyses.ancova",
+    "cause_specific": "analyses.cox",
     "check": "design.check",
+    "cox": "analyses.cox",
+    "cumulative_incidence": "analyses.competing_risks",
     "effect_size": "analyses.effect_size",
+    "fine_gray": "analyses.competing_risks",
+    "gray_test": "analyses.competing_risks",
+    "kaplan_meier": "analyses.kaplan_meier",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
+    "logrank": "analyses.logrank",
     "one_way_anova": "analyses.omnibus",
     "populations": "design.populations",
     "quade": "analyses.quade",
@@ -116,6 +136,7 @@ _HOME = {
     "read": "data.reading",
     "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
+    "rmst": "analyses.rmst",
     "shapiro_wilk": "analyses.omnibus",
     "summarize": "analyses.descriptive",
     "ttest": "analyses.ttest",

@@ -42,6 +42,4 @@ def williams_square(k: int) -> Square:
 
 def successions(square: Sequence[Sequence[int]]) -> Counter[tuple[int, int]]:
     """How often each ordered pair (treatment, the one given in the next period) occurs."""
-    return Counter(
-        (before, after) for row in square for before, after in pairwise(row)
-    )
+    return Counter((before, after) for row in square for before, after in pairwise(row))
