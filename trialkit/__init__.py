@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
     from trialkit.analyses.competing_risks import cumulative_incidence, fine_gray, gray_test
+    from trialkit.analyses.consort import consort
     from trialkit.analyses.cox import cause_specific, cox
     from trialkit.analyses.descriptive import summarize
+    from trialkit.analyses.disposition import ae_withdrawal, disposition
     from trialkit.analyses.effect_size import effect_size
     from trialkit.analyses.kaplan_meier import kaplan_meier
     from trialkit.analyses.logrank import logrank
@@ -69,11 +71,14 @@ __all__ = [
     "TestTable",
     "TrialkitError",
     "TrialkitWarning",
+    "ae_withdrawal",
     "ancova",
     "cause_specific",
     "check",
+    "consort",
     "cox",
     "cumulative_incidence",
+    "disposition",
     "effect_size",
     "fine_gray",
     "gray_test",
@@ -115,11 +120,14 @@ _HOME = {
     "TestTable": "results",
     "TrialkitError": "errors",
     "TrialkitWarning": "errors",
+    "ae_withdrawal": "analyses.disposition",
     "ancova": "analyses.ancova",
     "cause_specific": "analyses.cox",
     "check": "design.check",
+    "consort": "analyses.consort",
     "cox": "analyses.cox",
     "cumulative_incidence": "analyses.competing_risks",
+    "disposition": "analyses.disposition",
     "effect_size": "analyses.effect_size",
     "fine_gray": "analyses.competing_risks",
     "gray_test": "analyses.competing_risks",

@@ -104,23 +104,19 @@ def _numbers_at_risk(
 
     ticks = [t for t in MaxNLocator(TICKS).tick_values(0, end) if 0 <= t <= end]
     axes.set_xticks(ticks)
-    below = -0.24
-    style: dict[str, Any] = {"fontsize": 8, "transform": axes.get_xaxis_transform(), "va": "top"}
-    axes.text(0, below, "Number at risk", color=MUTED, ha="left", **style)
+    # In points below the axis: the layout may shrink the axes without moving the table.
+    style: dict[str, Any] = {
+        "xycoords": axes.get_xaxis_transform(),
+        "textcoords": "offset points",
+        "fontsize": 8,
+        "va": "top",
+        "annotation_clip": False,
+    }
+    axes.annotate("Number at risk", (0, 0), (0, -38), color=MUTED, ha="left", **style)
     for row, (label, table) in enumerate(zip(labels, tables, strict=True), start=1):
-        height = below - 0.075 * row
         color = ARM_COLORS[(row - 1) % len(ARM_COLORS)] if len(labels) > 1 else INK
-        axes.annotate(
-            label,
-            (0, height),
-            (-10, 0),
-            xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points",
-            color=color,
-            fontsize=8,
-            ha="right",
-            va="top",
-            annotation_clip=False,
-        )
+        height = -38 - 12 * row
+        axes.annotate(label, (0, 0), (-14, height), color=color, ha="right", **style)
         for tick in ticks:
-            axes.text(tick, height, str(table.at_risk(tick)), color=color, ha="center", **style)
+            count = str(table.at_risk(tick))
+            axes.annotate(count, (tick, 0), (0, height), color=color, ha="center", **style)
