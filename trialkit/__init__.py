@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.disposition import ae_withdrawal, disposition
     from trialkit.analyses.effect_size import effect_size
+    from trialkit.analyses.intercurrent_events import intercurrent_events
     from trialkit.analyses.kaplan_meier import kaplan_meier
+    from trialkit.analyses.little_mcar import little_mcar
     from trialkit.analyses.logrank import logrank
+    from trialkit.analyses.missing_patterns import missing_patterns
     from trialkit.analyses.omnibus import (
         kruskal_wallis,
         levene,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.predict_dropout import predict_dropout
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
@@ -82,12 +86,16 @@ __all__ = [
     "effect_size",
     "fine_gray",
     "gray_test",
+    "intercurrent_events",
     "kaplan_meier",
     "kruskal_wallis",
     "levene",
+    "little_mcar",
     "logrank",
+    "missing_patterns",
     "one_way_anova",
     "populations",
+    "predict_dropout",
     "quade",
     "randomize",
     "randomize_crossover",
@@ -131,12 +139,16 @@ _HOME = {
     "effect_size": "analyses.effect_size",
     "fine_gray": "analyses.competing_risks",
     "gray_test": "analyses.competing_risks",
+    "intercurrent_events": "analyses.intercurrent_events",
     "kaplan_meier": "analyses.kaplan_meier",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
+    "little_mcar": "analyses.little_mcar",
     "logrank": "analyses.logrank",
+    "missing_patterns": "analyses.missing_patterns",
     "one_way_anova": "analyses.omnibus",
     "populations": "design.populations",
+    "predict_dropout": "analyses.predict_dropout",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
     "randomize_crossover": "design.randomization",

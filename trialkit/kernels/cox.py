@@ -10,19 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trialkit.errors import ConvergenceError, DataError
+from trialkit.errors import DataError
+from trialkit.kernels.newton import newton_maximum
 from trialkit.kernels.risk_sums import EventRows, RiskSums, event_rows, risk_sums
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["CoxFit", "cox_fit", "newton_maximum"]
-
-MAX_STEPS = 50
-# Newton's decrement (twice the gain still to be had in log likelihood) at which to stop: the
-# next step would change the coefficients by 1e-12 standard errors.
-DECREMENT = 1e-24
-# A covariate in standard deviations with a log hazard ratio beyond this has a likelihood that
-# rises for ever: exp(12) is 160 000.
-LARGEST_STANDARD = 12.0
+__all__ = ["CoxFit", "cox_fit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,49 +112,6 @@ def cox_fit(
         center=center,
         ties=ties,
     )
-
-
-def newton_maximum(
-    value: object, names: list[str], *, limit: float = LARGEST_STANDARD
-) -> tuple[FloatArray, float, FloatArray]:
-    """Coefficients of standardised covariates, log likelihood and information at its maximum.
-
-    `value(beta)` gives log likelihood, score and information.
-    """
-    beta = np.zeros(len(names))
-    current, score, information = value(beta)  # type: ignore[operator]
-    for _ in range(MAX_STEPS):
-        _require_information(information, names)
-        step = np.linalg.solve(information, score)
-        if float(step @ score) < DECREMENT * max(1.0, abs(current)):
-            return beta + step, current, information
-        for _ in range(30):
-            proposed = value(beta + step)  # type: ignore[operator]
-            if proposed[0] >= current - 1e-10 * abs(current):
-                break
-            step = step / 2
-        beta = beta + step
-        current, score, information = proposed
-        if np.abs(beta).max() > limit:
-            name = names[int(np.argmax(np.abs(beta)))]
-            raise ConvergenceError(
-                f"The coefficient of {name} runs to infinity: the likelihood has no maximum "
-                "(no event, or every event, on one side of it). Leave it out or merge levels."
-            )
-    raise ConvergenceError(f"No maximum of the likelihood in {MAX_STEPS} Newton steps.")
-
-
-def _require_information(information: FloatArray, names: list[str]) -> None:
-    scale = np.sqrt(np.diag(information))
-    if not (scale > 0).all():
-        name = names[int(np.argmin(scale))]
-        raise ConvergenceError(f"{name} does not vary in any risk set with an event.")
-    smallest = float(np.linalg.eigvalsh(information / np.outer(scale, scale))[0])
-    if smallest < 1e-10:
-        raise DataError(
-            f"The coefficients of {', '.join(names)} cannot be told apart: one of the columns is "
-            "a combination of the others in every risk set."
-        )
 
 
 def _likelihood(

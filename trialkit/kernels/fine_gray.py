@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trialkit.kernels.cox import newton_maximum
 from trialkit.kernels.life_table import life_table
+from trialkit.kernels.newton import newton_maximum
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["FineGrayFit", "fine_gray_fit"]
