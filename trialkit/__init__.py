@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.little_mcar import little_mcar
     from trialkit.analyses.logrank import logrank
     from trialkit.analyses.missing_patterns import missing_patterns
+    from trialkit.analyses.mmrm import mmrm
     from trialkit.analyses.omnibus import (
         kruskal_wallis,
         levene,
@@ -93,6 +94,7 @@ __all__ = [
     "little_mcar",
     "logrank",
     "missing_patterns",
+    "mmrm",
     "one_way_anova",
     "populations",
     "predict_dropout",
@@ -146,6 +148,7 @@ _HOME = {
     "little_mcar": "analyses.little_mcar",
     "logrank": "analyses.logrank",
     "missing_patterns": "analyses.missing_patterns",
+    "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
     "populations": "design.populations",
     "predict_dropout": "analyses.predict_dropout",

@@ -196,8 +196,10 @@ def test_another_reference_turns_the_sign(seed: int) -> None:
     seed=st.integers(0, 10**6),
     unit=st.floats(1e-3, 1e3),
     shift=st.floats(-1e3, 1e3),
-    covariate_unit=st.floats(1e-3, 1e3),
-    covariate_shift=st.floats(-1e3, 1e3),
+    # A covariate's spread stays above a thousandth of its mean: its interaction with the arm is
+    # nearly aliased beyond, and the covariance loses the square of that ratio in digits.
+    covariate_unit=st.floats(0.1, 1e3),
+    covariate_shift=st.floats(-100, 100),
 )
 def test_units_and_constants(
     seed: int, unit: float, shift: float, covariate_unit: float, covariate_shift: float

@@ -11,6 +11,7 @@ from analyses.frames import arm_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.loader import assert_close, reference_case
+from scipy import stats
 
 import trialkit as tk
 
@@ -108,3 +109,33 @@ def test_refusals() -> None:
         tk.summarize(data, outcome="CHG", arm="ARM", by="SEX")
     with pytest.raises(tk.SpecError, match="No row has arm='X'"):
         tk.summarize(data, outcome="CHG", arm="ARM").where(arm="X")
+
+
+def visits_frame() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    visit = pd.Categorical(["Week 4", "Week 12"] * 12, categories=["Week 4", "Week 12"])
+    return pd.DataFrame(
+        {"ARM": ["P"] * 12 + ["D"] * 12, "AVISIT": visit, "CHG": rng.normal(size=24)}
+    )
+
+
+def test_plot_draws_each_mean_with_its_t_interval() -> None:
+    data = visits_frame()
+    axes = tk.summarize(data, outcome="CHG", arm="ARM", reference="P", by="AVISIT").plot()
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    spans = {
+        (round(s[0][1], 9), round(s[1][1], 9)) for c in axes.collections for s in c.get_segments()
+    }
+    for arm in ("P", "D"):
+        for column, visit in enumerate(("Week 4", "Week 12")):
+            values = data.loc[(data["ARM"] == arm) & (data["AVISIT"] == visit), "CHG"].to_numpy()
+            ends = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+            assert lines[arm][column] == pytest.approx(values.mean())
+            assert tuple(np.round(ends, 9)) in spans
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["Week 4", "Week 12"]
+    assert axes.get_ylabel() == "Mean CHG (95% CI)"
+
+
+def test_plot_needs_one_column_of_by() -> None:
+    with pytest.raises(tk.SpecError, match="this table has 0: none"):
+        tk.summarize(visits_frame(), outcome="CHG", arm="ARM", reference="P").plot()

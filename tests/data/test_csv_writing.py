@@ -45,9 +45,13 @@ def test_formulas_are_neutralised_in_cells_names_and_categories(text) -> None:
 def test_numbers_are_no_formulas() -> None:
     frame = pd.DataFrame({"N": [-1, 2], "X": [-0.5, -np.inf], "T": ["-0.34", "+5"]})
     assert to_csv_text(frame) == "N,X,T\n-1,-0.5,-0.34\n2,-inf,+5\n"
+    for text in ("-1e5", "+1.5E-3", "-.5", "+7."):
+        assert neutralise(text) == text
 
 
-@pytest.mark.parametrize("text", ["-", "- 5", "-5-5", "+5+", "-1e", "-0x1", "-1\n", "--1", "\tplain", "\rplain"])
+@pytest.mark.parametrize(
+    "text", ["-", "- 5", "-5-5", "+5+", "-1e", "-0x1", "-1\n", "--1", "\tplain", "\rplain"]
+)
 def test_what_is_no_number_is_neutralised(text) -> None:
     assert neutralise(text) == f"'{text}"
 

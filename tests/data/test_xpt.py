@@ -187,7 +187,7 @@ def test_a_date_beyond_the_calendar_is_refused(tmp_path) -> None:
         ([1.0, 2.0**249], r"'A': 1 value\(s\) outside the range.*first row 2"),
         ([1e-80, 1.0], r"outside the range.*first row 1"),
         ([2**53 + 1, 1], r"beyond 2\*\*53.*as text.*first row 1: .*9007199254740993"),
-        (["a", "é" * 101], r"'A': 1 value\(s\) longer than 200 bytes; first row 2"),
+        (["a", "é" * 100 + "x"], r"'A': 1 value\(s\) longer than 200 bytes; first row 2"),
         (["a", "b "], r"with trailing blanks.*first row 2: 'b '"),
         (["a\x00", "b"], r"with a NUL character; first row 1"),
         (["a", 1], r"not text, in a column of text.*first row 2: 1"),
@@ -238,6 +238,12 @@ def test_labels_count_in_bytes(tmp_path) -> None:
     frame.attrs["labels"] = ["A"]
     with pytest.raises(tk.DataError, match=r"must map column names to labels"):
         tk.write_xpt(frame, tmp_path / "a.xpt")
+
+
+def test_text_of_just_200_bytes(tmp_path) -> None:
+    frame = pd.DataFrame({"A": ["é" * 100, "x" * 200]})
+    tk.write_xpt(frame, tmp_path / "a.xpt")
+    pd.testing.assert_frame_equal(tk.read(tmp_path / "a.xpt"), frame)
 
 
 def test_arguments(tmp_path) -> None:

@@ -37,6 +37,7 @@ def png_bytes(draw: Callable[[], Axes]) -> bytes:
 
 
 def _saved(draw: Callable[[], Axes], kind: str) -> bytes:
+    from matplotlib import pyplot as plt
     from matplotlib import style
     from matplotlib.figure import Figure
 
@@ -47,4 +48,5 @@ def _saved(draw: Callable[[], Axes], kind: str) -> bytes:
             raise TypeError("An Axes without a figure of its own cannot be saved.")
         dpi = _DOTS_PER_INCH if kind == "png" else "figure"
         figure.savefig(stream, format=kind, metadata=_METADATA[kind], dpi=dpi)
+        plt.close(figure)
     return stream.getvalue()

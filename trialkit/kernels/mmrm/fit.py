@@ -1,0 +1,134 @@
+"""The marginal model of repeated measures: its estimates, in the caller's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trialkit.errors import ConvergenceError
+from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
+from trialkit.kernels.mmrm.diagnosis import refuse_unseen
+from trialkit.kernels.mmrm.layout import Layout
+from trialkit.kernels.mmrm.likelihood import Likelihood
+from trialkit.kernels.mmrm.optimise import Optimum, maximise
+from trialkit.kernels.mmrm.start import empirical_covariances
+from trialkit.kernels.mmrm.structures import Structure, structure
+from trialkit.kernels.mmrm.subject_rows import moments
+from trialkit.typing import FloatArray
+
+__all__ = ["MarginalFit", "fit_marginal"]
+
+# Deviances closer than this are one optimum, reached twice.
+SAME_OPTIMUM = 1e-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginalFit:
+    """A fitted marginal model; x and y themselves are not kept.
+
+    `coef` (P,), `vcov` (P, P) unadjusted, `sigma` one (c, m, m) a group (c is 1, or the
+    number of the group's patterns where times differ), `deviance` -2 log-likelihood
+    (restricted, without the constant log|X'X|, as SAS and R's mmrm print it).
+    """
+
+    coef: FloatArray
+    vcov: FloatArray
+    sigma: list[FloatArray]
+    deviance: float
+    reml: bool
+    n_observations: int
+    basis: Basis
+    likelihood: Likelihood
+    structures: list[Structure]
+    optimum: Optimum
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of covariance parameters q."""
+        return sum(s.n_parameters for s in self.structures)
+
+    @property
+    def gamma(self) -> FloatArray:
+        """Coefficients (P,) on the basis Q, in scaled units, those of the centring included."""
+        return np.asarray(self.basis.factor @ self.coef / self.basis.scale)
+
+    @property
+    def layout(self) -> Layout:
+        """Who was seen when."""
+        return self.likelihood.layout
+
+
+def fit_marginal(
+    x: FloatArray,
+    y: FloatArray,
+    *,
+    layout: Layout,
+    covariance: str = "unstructured",
+    reml: bool = True,
+    weights: FloatArray | None = None,
+) -> MarginalFit:
+    """Fit y (N,) ~ x (N, P) with covariance of the visits within subjects.
+
+    With `weights` (N,) the covariance of a subject is W^-1/2 Sigma W^-1/2. Raises DataError
+    where the fixed effects are dependent or fit exactly, ConvergenceError where the
+    likelihood has no optimum that can be found.
+    """
+    refuse_unseen(layout, covariance)
+    basis = orthonormal_basis(x, y, weights)
+    data = moments(x, y, layout=layout, basis=basis, weights=weights)
+    likelihood = Likelihood(layout=layout, moments=data, reml=reml)
+    structures = [_group_structure(covariance, layout, group) for group in likelihood.groups]
+    empirical = empirical_covariances(layout, data, x.shape[1] + 1)
+    starts = [s.starts(each) for s, each in zip(structures, empirical, strict=True)]
+    optimum = _best(likelihood, structures, [list(thetas) for thetas in zip(*starts, strict=True)])
+    scale = basis.scale
+    point = optimum.point
+    n_observations = y.size
+    free = n_observations - (x.shape[1] if reml else 0)
+    deviance = point.deviance + free * (np.log(2 * np.pi) + 2 * np.log(scale))
+    if reml:
+        deviance += basis.log_determinant
+    if weights is not None:
+        deviance -= float(np.log(weights).sum())
+    return MarginalFit(
+        coef=basis.coefficients(point.gamma),
+        vcov=basis.covariance(point.phi),
+        sigma=[
+            scale**2 * s.sigma(theta) for s, theta in zip(structures, optimum.thetas, strict=True)
+        ],
+        deviance=float(deviance),
+        reml=reml,
+        n_observations=n_observations,
+        basis=basis,
+        likelihood=likelihood,
+        structures=structures,
+        optimum=optimum,
+    )
+
+
+def _best(
+    likelihood: Likelihood, structures: list[Structure], starts: list[list[FloatArray]]
+) -> Optimum:
+    """The lowest deviance reached from any start; the first refusal where none succeeds."""
+    best: Optimum | None = None
+    refusal: ConvergenceError | None = None
+    for thetas in starts:
+        try:
+            found = maximise(likelihood, structures, thetas)
+        except ConvergenceError as problem:
+            refusal = refusal or problem
+            continue
+        if best is None or found.point.deviance < best.point.deviance - SAME_OPTIMUM:
+            best = found
+    if best is None:
+        raise refusal or ConvergenceError("There is no starting covariance.")
+    return best
+
+
+def _group_structure(covariance: str, layout: Layout, group: int) -> Structure:
+    distance = None
+    if layout.time is not None:
+        time = layout.time[layout.group_slice(group)]
+        distance = np.abs(time[:, :, None] - time[:, None, :])
+    return structure(covariance, n_visits=layout.n_visits, distance=distance)
