@@ -74,7 +74,7 @@ def cumulative_incidence(
     """Probability of having left for each reason by each time, by arm (Aalen-Johansen).
 
     One row of `data` is one subject. `cause` holds the reason at `time`; `censored` is its
-    label where there was none (None: a missing value, or 0 in a column of numbers). Keys:
+    label where there was none (None: missing or blank, or 0 in a column of numbers). Keys:
     cause, arm, time (every time an arm lost someone, or those of `times`). Extra: `n_event`, of
     this cause up to then. Variance as R's cmprsk; `ci` is the scale of the interval, "log-log"
     as in SAS. The incidences of all causes and the share without any add up to one, which one

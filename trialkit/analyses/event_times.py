@@ -181,8 +181,10 @@ def cause_codes(
 ) -> tuple[IntArray, tuple[object, ...]]:
     """0 for a censored row, else 1 + the position of its cause; and the causes in order."""
     require_columns(frame, [cause])
-    labels = factor_levels(frame, cause)
-    missing = frame[cause].isna().to_numpy(dtype=np.bool_)
+    labels = [label for label in factor_levels(frame, cause) if not _is_blank(label)]
+    missing = np.array(
+        [gone or _is_blank(v) for v, gone in zip(frame[cause], frame[cause].isna(), strict=True)]
+    )
     is_number = pd.api.types.is_numeric_dtype(frame[cause].dtype)
     if censored is None and is_number and 0 in labels:
         censored = 0
@@ -204,6 +206,11 @@ def cause_codes(
     values = frame[cause].tolist()
     codes = [0 if gone else positions.get(v, 0) for v, gone in zip(values, missing, strict=True)]
     return np.array(codes, dtype=np.int64), causes
+
+
+def _is_blank(label: object) -> bool:
+    # Text files have no other way to leave a field of text empty.
+    return isinstance(label, str) and not label.strip()
 
 
 def require_reference(reference: object, arm: str) -> None:
