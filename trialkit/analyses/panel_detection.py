@@ -13,12 +13,12 @@ from math import inf, nan
 import numpy as np
 from scipy import optimize, special
 
-from trialkit.analyses.panel_units import PanelUnits, condition_masks
+from trialkit.analyses.panel_units import PanelUnits, condition_counts, condition_masks, only
 from trialkit.kernels.censored_mixed import censored_mixed
 from trialkit.kernels.tobit_rows import tobit_rows
 from trialkit.typing import Alternative, FloatArray, IntArray
 
-__all__ = ["Detection", "Unestimable", "detection", "exact_test", "unestimable"]
+__all__ = ["Detection", "Unestimable", "detection", "detections", "exact_test", "unestimable"]
 
 # How far, in units of the other condition's spread, a bound is looked for.
 BOUND_STEPS = 60
@@ -50,12 +50,20 @@ class Unestimable:
     high: float
 
 
+def detections(units: PanelUnits) -> tuple[Detection, ...]:
+    """Values measured in either condition, among the units used, by analyte."""
+    used = units.present & units.used[:, :, None, None]
+    present = condition_counts(units, used).tolist()
+    measured = condition_counts(units, used & (units.side == 0)).tolist()
+    return tuple(
+        Detection(measured=(seen[0], seen[1]), present=(there[0], there[1]))
+        for seen, there in zip(measured, present, strict=True)
+    )
+
+
 def detection(units: PanelUnits, row: int) -> Detection:
-    """Values measured in either condition, among the units used."""
-    masks = condition_masks(units, row)
-    measured = [int((mask & (units.side[row] == 0)).sum()) for mask in masks]
-    present = [int(mask.sum()) for mask in masks]
-    return Detection(measured=(measured[0], measured[1]), present=(present[0], present[1]))
+    """The same of one analyte."""
+    return detections(only(units, np.array([row])))[0]
 
 
 def unestimable(

@@ -12,7 +12,7 @@ from math import inf
 import numpy as np
 
 from trialkit.analyses.panel_choices import PanelOptions
-from trialkit.analyses.panel_detection import Detection, detection, exact_test, unestimable
+from trialkit.analyses.panel_detection import Detection, detections, exact_test, unestimable
 from trialkit.analyses.panel_moderation import Moderated, moderate
 from trialkit.analyses.panel_ranks import rank_estimate
 from trialkit.analyses.panel_tobit import tobit_between, tobit_within
@@ -49,7 +49,7 @@ class ContrastFits:
 def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
     """Fit all analytes of `units`."""
     _refuse_right_censored_ros(units, options)
-    found = tuple(detection(units, row) for row in range(len(units.analytes)))
+    found = detections(units)
     censored = units.n_censored
     routes = np.array(
         [_route(item, int(n), options) for item, n in zip(found, censored, strict=True)]
@@ -83,9 +83,10 @@ def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
 
 def tobit_rows_of(units: PanelUnits, rule: str) -> IntArray:
     """The analytes that maximum likelihood for censored values is for."""
-    rows = range(len(units.analytes)) if rule == "tobit" else range(0)
-    keep = [row for row in rows if units.n_censored[row] and min(detection(units, row).measured)]
-    return np.array(keep, dtype=np.int64)
+    if rule != "tobit":
+        return np.empty(0, dtype=np.int64)
+    measured = np.array([min(item.measured) for item in detections(units)], dtype=np.int64)
+    return np.flatnonzero((units.n_censored > 0) & (measured > 0)).astype(np.int64)
 
 
 def _route(found: Detection, n_censored: int, options: PanelOptions) -> str:

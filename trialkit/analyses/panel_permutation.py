@@ -146,7 +146,8 @@ def _statistics(
         found = effect_correlations(part, block)
         if ranks and uneven:
             found = found * np.sqrt(part.n)[:, None]
-        elif not ranks:
+        elif uneven:
+            # With equal degrees of freedom |r| orders the arrangements as |t| does.
             found = t_of(found, part.df)
         return extreme(found, options.alternative)
 

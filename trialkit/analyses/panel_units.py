@@ -22,6 +22,7 @@ from trialkit.typing import BoolArray, FloatArray, IntArray
 __all__ = [
     "PanelUnits",
     "completed",
+    "condition_counts",
     "condition_masks",
     "make_units",
     "only",
@@ -293,7 +294,7 @@ def _ros_in_order(units: PanelUnits) -> FloatArray:
 
 def _condition_masks(units: PanelUnits, row: int) -> list[BoolArray]:
     """Measurements (n, c, r) of an analyte by condition, the reference first."""
-    present = units.present[row]
+    present = ~np.isnan(units.y[row])
     if units.is_within:
         which = np.arange(2)[None, :, None]
     else:
@@ -309,8 +310,18 @@ def present_by_condition(units: PanelUnits, row: int) -> tuple[int, int]:
 
 def condition_masks(units: PanelUnits, row: int) -> list[BoolArray]:
     """Measurements (n, c, r) of an analyte by condition among the units used."""
-    used = units.used[row][:, None, None]
-    return [mask & used for mask in _condition_masks(units, row)]
+    part = only(units, np.array([row]))
+    used = part.used[0][:, None, None]
+    return [mask & used for mask in _condition_masks(part, 0)]
+
+
+def condition_counts(units: PanelUnits, chosen: BoolArray) -> IntArray:
+    """How many of the `chosen` measurements (m, n, c, r) each condition has: (m, 2)."""
+    if units.is_within:
+        return np.asarray(chosen.sum(axis=(1, 3)), dtype=np.int64)
+    by_unit = chosen.sum(axis=(2, 3))
+    treated = by_unit @ units.labels.astype(np.int64)
+    return np.column_stack([by_unit.sum(axis=1) - treated, treated]).astype(np.int64)
 
 
 def only(units: PanelUnits, rows: IntArray) -> PanelUnits:

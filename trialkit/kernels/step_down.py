@@ -47,11 +47,11 @@ def step_down_max(
     n = first
     for block in permuted:
         n += block.shape[1]
-        raw += np.sum(block >= threshold[:, None], axis=1)
-        in_order = block[order]
+        raw += np.count_nonzero(block >= threshold[:, None], axis=1)
         # From the least significant up: the maximum over a row and all below it.
-        running = np.maximum.accumulate(in_order[::-1], axis=0)[::-1]
-        down += np.sum(running >= threshold[order][:, None], axis=1)
+        upwards = block[order[::-1]]
+        running = np.maximum.accumulate(upwards, axis=0, out=upwards)[::-1]
+        down += np.count_nonzero(running >= threshold[order][:, None], axis=1)
         largest = np.sort(running[0])
         single += largest.size - np.searchsorted(largest, threshold, side="left")
     adjusted = np.empty(observed.size)
