@@ -30,17 +30,18 @@ import pandas as pd
 SIZES = ("200x4", "1000x10", "10000x6", "100000x6")
 FORMULA = "CHG ~ BASE*AVISIT + TRT01P*AVISIT"
 SEED = 20260301
-# Repeats of contenders that answer within a second; the best counts.
-REPEATS = 5
+# A contender is repeated for so many seconds, at most so often; the best run counts.
+SECONDS = 5.0
+REPEATS = 40
 R_COMMON = """
 d <- read.csv({path!r}, stringsAsFactors = TRUE)
 d$AVISIT <- factor(d$AVISIT, levels = unique(d$AVISIT[order(d$AVISITN)]))
 d$TRT01P <- relevel(d$TRT01P, "Placebo"); d$VI <- as.integer(d$AVISIT)
 f <- function() {{ {call} }}
-t <- Inf
+t <- Inf; spent <- 0
 for (i in 1:{repeats}) {{
-  t <- min(t, system.time(s <- f())[["elapsed"]])
-  if (t > 1) break
+  e <- system.time(s <- f())[["elapsed"]]; t <- min(t, e); spent <- spent + e
+  if (spent > {seconds}) break
 }}
 cat("seconds", t, "\\n")
 """
@@ -158,12 +159,13 @@ def run_here(package: str, method: str, path: str) -> None:
     )
     if package == "trialkit":
         run_trialkit(data.head(400), method)  # imports are not part of a fit
-    best = np.inf
+    best, spent = np.inf, 0.0
     for _ in range(REPEATS):
         begin = time.perf_counter()
         call()
-        best = min(best, time.perf_counter() - begin)
-        if best > 1:
+        elapsed = time.perf_counter() - begin
+        best, spent = min(best, elapsed), spent + elapsed
+        if spent > SECONDS:
             break
     print("seconds", best)
 
@@ -183,7 +185,9 @@ def command(contender: Contender, folder: Path) -> list[str]:
         path = str(folder / "trial.parquet")
         return [sys.executable, script, "--run", contender.package, contender.method, path]
     call = R_CALLS[contender.package].format(method=contender.method)
-    text = R_COMMON.format(path=str(folder / "trial.csv"), call=call, repeats=REPEATS)
+    text = R_COMMON.format(
+        path=str(folder / "trial.csv"), call=call, repeats=REPEATS, seconds=SECONDS
+    )
     script_r = folder / "run.R"
     script_r.write_text(text, encoding="utf-8")
     return ["Rscript", str(script_r)]
