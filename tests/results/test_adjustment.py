@@ -30,7 +30,9 @@ p_values = st.lists(st.floats(1e-6, 1), min_size=1, max_size=7)
 def test_agrees_with_r_p_adjust(analysis: str, method: str) -> None:
     expected = reference_case("parallel/b_three_arm_strata").table(analysis)
     actual = adjust_p_values(expected["raw"].tolist(), method)
-    assert_close(actual, expected[R_NAMES[method]], rtol=1e-12)
+    # The pack's own Sidak, 1 - (1 - p)^m, is right to rounding of one and no further.
+    rounding = 1e-15 if method == "sidak" else 0.0
+    assert_close(actual, expected[R_NAMES[method]], rtol=1e-12, atol=rounding)
 
 
 def test_every_classical_method_is_compared_with_r() -> None:

@@ -208,6 +208,20 @@ def test_additive_intervals(estimate: str, low: str, high: str, expected: list[o
     assert rules(figures(*rows)) == expected
 
 
+@pytest.mark.parametrize("estimate", ["", "median_difference", "cohens_d", "iqr"])
+def test_an_interval_of_anything_can_be_reversed(estimate: str) -> None:
+    ends = (("a - b", "ci95_lo", "1.2"), ("a - b", "ci95_hi", "-0.2"))
+    own = (("a - b", estimate, "0.5"),) if estimate else ()
+    assert rules(figures(*own, *ends)) == [("interval-order", IMPOSSIBLE)]
+
+
+def test_a_median_lies_within_its_interval_wherever_in_it() -> None:
+    ends = (("a - b", "ci95_lo", "-0.2"), ("a - b", "ci95_hi", "1.2"))
+    assert rules(figures(("a - b", "median_difference", "-0.2"), *ends)) == []
+    outside = figures(("a - b", "median_difference", "-0.4"), *ends)
+    assert rules(outside) == [("interval-order", INCONSISTENT)]
+
+
 def test_ratios_are_centred_on_the_log_scale() -> None:
     rows = [("r", "pooled_or", "2.00"), ("r", "ci95_lo", "1.00"), ("r", "ci95_hi", "4.00")]
     assert rules(figures(*rows)) == []
@@ -307,6 +321,14 @@ def test_an_sd_too_large_for_its_scale() -> None:
     assert rules(figures(*rows, unit="NRS 0-10")) == [("sd-bounds", IMPOSSIBLE)]
     assert rules(figures(*rows, unit="0-100 VAS")) == []
     assert rules(figures(*rows, unit="kPa")) == []
+
+
+@pytest.mark.parametrize("n", ["10000", "10001", "99999999999"])
+def test_very_many_persons_are_audited_without_a_search(n: str) -> None:
+    moments = (("drug", "n", n), ("drug", "mean", "1.2"), ("drug", "sd", "2.3"))
+    assert rules(figures(*moments, granularity="1", unit="NRS 0-10")) == []
+    wide = (*moments[:2], ("drug", "sd", "3.4"))  # sqrt(1.25 * 8.75) is 3.31
+    assert ("sd-bounds", IMPOSSIBLE) in rules(figures(*wide, granularity="1", unit="NRS 0-10"))
 
 
 def test_numbers_in_place_of_text_are_audited_with_less_edge() -> None:

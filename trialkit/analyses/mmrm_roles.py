@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,19 +42,18 @@ def read_roles(
     data: pd.DataFrame,
     frame: ModelFrame,
     *,
-    subject: str,
-    visit: str,
+    columns: Mapping[str, str | None],
     visits: Sequence[object],
-    group: str | None,
     group_order: Sequence[object] | None,
-    time: str | None,
-    weights: str | None,
 ) -> Roles:
     """Codes of the analysed rows of `data`.
 
+    `columns` maps the roles subject, visit, group, time and weights to column names.
     Raises DataError for a visit without analysed rows, a subject with two rows at a visit or
     in two groups, a group without subjects, times or weights that cannot be used.
     """
+    subject, visit = str(columns["subject"]), str(columns["visit"])
+    group, time, weights = columns["group"], columns["time"], columns["weights"]
     rows = data.iloc[frame.rows]
     codes, subjects = pd.factorize(rows[subject])
     owner = codes.astype(np.int64)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trialkit.data.levels import visit_levels
 from trialkit.errors import SpecError, TrialkitError
 from trialkit.plan.analysis import AnalysisSpec
-from trialkit.plan.design import ParallelDesign
+from trialkit.plan.design import Design, ParallelDesign
 from trialkit.plan.fields import check_formulas, named_columns
 from trialkit.plan.schema import Plan
 from trialkit.plan.selection import require_column, select
@@ -79,7 +79,7 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
     # A design has the roles of its own kind; the others are the analysis's to give.
-    keys = (*spec.needs, *spec.takes)
+    keys = _inherited(plan.design, spec)
     defaults |= {key: getattr(plan.design, key, None) for key in keys}
     left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
     # A design without strata has an empty tuple of them.
@@ -88,3 +88,11 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     if missing:
         raise SpecError(f"{', '.join(missing)} missing; give it in the analysis or in [design].")
     return spec.model_copy(update=filled)
+
+
+def _inherited(design: Design | None, spec: AnalysisSpec) -> list[str]:
+    """The keys that `[design]` supplies: its order is that of its own visits, and of no other."""
+    own_visit = getattr(design, "visit", None)
+    is_other_visit = getattr(spec, "visit", None) not in (None, own_visit)
+    keys = (*spec.needs, *spec.takes)
+    return [key for key in keys if not (is_other_visit and key == "visit_order")]
