@@ -22,10 +22,10 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-import numpy as np
-import pandas as pd
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 
-import trialkit as tk
+import trialkit as tk  # noqa: E402
 
 SIZES = ("ab-ba-60", "williams4-48", "williams4-200", "williams4-1000")
 SEQUENCES = {"ab-ba": ("AB", "BA"), "williams4": ("ADBC", "BACD", "CBDA", "DCAB")}
