@@ -181,6 +181,13 @@ def test_an_empty_cell_has_no_finite_odds_ratio() -> None:
     assert (alike.loc[["mcnemar", "mainland-gart", "prescott"], "status"] != "ok").all()
 
 
+def test_separated_outcomes_say_so_without_a_warning() -> None:
+    rows = binary(trial([(0, 1)] * 6 + [(0, 0)] * 8, [(1, 0)] * 6 + [(0, 0)] * 8))
+    assert "infinity" in rows.loc["conditional-logistic", "status"]
+    assert rows.loc["mcnemar", "estimate"] == np.inf
+    assert rows.loc["mcnemar", "p_value"] == pytest.approx(2 / 2**12)
+
+
 def test_newcombe_worked_example() -> None:
     """Newcombe (1998), Table II: 36 both, 12 first only, 2 second only, none neither."""
     found = newcombe_paired(np.array([[36, 12], [2, 0]]), ci_level=0.95)

@@ -8,12 +8,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.crossover_frame import main_effects
 from trialkit.analyses.crossover_rows import (
     CrossoverRows,
     contribution_notes,
     previous_treatments,
 )
-from trialkit.data.model_frame import ModelFrame, build_model_frame
+from trialkit.data.model_frame import ModelFrame
 from trialkit.data.vectors import number_vector
 from trialkit.errors import DataError, DesignError, SpecError
 from trialkit.kernels.linear import aliased_columns
@@ -81,11 +82,9 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
         analysed = analysed & (counts == len(rows.periods))[rows.subject]
         notes.append("Complete cases only: subjects with every period, as asked.")
     _require_levels(rows, analysed)
-    columns, factors = _columns(rows, predictor, values, baseline, analysed)
-    frame = pd.DataFrame(columns).loc[analysed]
-    names = [name for name in columns if name != "outcome"]
-    carried = [name for name in names if name.startswith("carryover")]
-    if carried:
+    subject_codes, subjects = pd.factorize(rows.subject[analysed])
+    factors, covariates = _effects(rows, predictor, baseline, analysed)
+    if predictor.carryover is not False:
         notes.append(CARRYOVER_NOTE)
         _, n_inferred = previous_treatments(rows)
         if n_inferred:
@@ -93,16 +92,20 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
                 f"In {n_inferred} row(s) the treatment before has no row of its own and is taken "
                 "from the sequence."
             )
-    terms = " + ".join(names)
-    built = build_model_frame(f"outcome ~ {terms}", frame, levels=factors)
-    spelt = tuple(_spelt(name, rows) for name in built.columns)
+    built = main_effects(
+        values[analysed],
+        {name: (codes[analysed], levels) for name, (codes, levels) in factors.items()},
+        {name: column[analysed] for name, column in covariates.items()},
+        rows=np.flatnonzero(analysed),
+        n_rows=analysed.size,
+        subject=subject_codes.astype(np.int64),
+    )
     built = replace(
         built,
         outcome=_outcome_name(rows.outcome, predictor),
-        columns=spelt,
-        notes=(*contribution_notes(rows, analysed), *notes, *built.notes),
+        columns=tuple(_spelt(name, rows) for name in built.columns),
+        notes=(*contribution_notes(rows, analysed), *notes),
     )
-    subject_codes, subjects = pd.factorize(rows.subject[analysed])
     model = CrossoverModel(
         frame=built,
         subject=subject_codes.astype(np.int64),
@@ -174,30 +177,24 @@ def _require_levels(rows: CrossoverRows, analysed: BoolArray) -> None:
             )
 
 
-def _columns(
+def _effects(
     rows: CrossoverRows,
     predictor: Predictor,
-    values: FloatArray,
     baseline: FloatArray | None,
     analysed: BoolArray,
-) -> tuple[dict[str, object], dict[str, list[object]]]:
-    """The columns of the model in order, and the levels of those that are factors."""
-    labels: dict[str, tuple[IntArray, tuple[object, ...]]] = {
+) -> tuple[dict[str, tuple[IntArray, tuple[object, ...]]], dict[str, FloatArray]]:
+    """Factors (codes of all rows, and levels) and covariates of the model, in order."""
+    factors: dict[str, tuple[IntArray, tuple[object, ...]]] = {
         "treatment": (rows.treatment, rows.treatments)
     }
     if predictor.period:
-        labels["period"] = (rows.period, rows.periods)
+        factors["period"] = (rows.period, rows.periods)
     if predictor.subject_is_random and predictor.sequence and len(rows.sequences) > 1:
-        labels["sequence"] = (rows.sequence, rows.sequences)
-    columns: dict[str, object] = {"outcome": values}
-    for name, (codes, levels) in labels.items():
-        # A code of -1 stands in a row that is not analysed.
-        columns[name] = pd.Series([levels[code] for code in codes.tolist()], dtype=object)
-    if baseline is not None:
-        columns["baseline"] = baseline
+        factors["sequence"] = (rows.sequence, rows.sequences)
+    covariates: dict[str, FloatArray] = {} if baseline is None else {"baseline": baseline}
     if predictor.carryover is not False:
-        columns.update(_carryover(rows, predictor.carryover, analysed))
-    return columns, {name: list(levels) for name, (_, levels) in labels.items()}
+        covariates |= _carryover(rows, predictor.carryover, analysed)
+    return factors, covariates
 
 
 def _carryover(

@@ -182,7 +182,10 @@ def _koch(
         null=null,
     )
     kept = ("w", "ci_level_attained")
-    notes = [note.replace("upper - lower", label).replace("value", what) for note in table.notes]
+    notes = [
+        note.replace("upper - lower", label).replace("of value that", f"of {what} that")
+        for note in table.notes
+    ]
     return EstimateTable(
         estimates=(replace(estimate, label=label, method=method),),
         keys={"contrast": (label,)},

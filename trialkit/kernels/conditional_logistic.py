@@ -21,6 +21,8 @@ MAX_ITERATIONS = 60
 CONVERGED = 1e-20
 # A log odds ratio beyond this comes of a likelihood that has no maximum.
 LARGEST_LOG_ODDS = 30.0
+# Where the information vanishes beyond this one, it is on its way there.
+SEPARATED_LOG_ODDS = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,8 +53,10 @@ def fit_conditional_logistic(x: FloatArray, y: IntArray, subject: IntArray) -> C
     for _ in range(MAX_ITERATIONS):
         value, score, information = _derivatives(coef, arrangements)
         try:
-            step = linalg.solve(information, score, assume_a="pos")
-        except (linalg.LinAlgError, ValueError):
+            step = linalg.cho_solve(linalg.cho_factor(information), score)
+        except linalg.LinAlgError:
+            if np.abs(coef).max() > SEPARATED_LOG_ODDS:
+                break
             raise ConvergenceError(
                 "The conditional likelihood is flat: the discordant subjects do not determine "
                 "every effect."
@@ -62,7 +66,7 @@ def fit_conditional_logistic(x: FloatArray, y: IntArray, subject: IntArray) -> C
             break
         if float(step @ score) < CONVERGED:
             value, _, information = _derivatives(coef, arrangements)
-            inverse = linalg.inv(information)
+            inverse = linalg.cho_solve(linalg.cho_factor(information), np.eye(coef.size))
             return ConditionalFit(
                 coef=coef,
                 vcov=(inverse + inverse.T) / 2,

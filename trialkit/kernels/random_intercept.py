@@ -177,8 +177,7 @@ class _Profile:
         """The ratio of the smallest deviance, to the precision of its derivative's root."""
         low = 0.0 if bounded else SEARCH_LOW
         grid = np.linspace(low, SEARCH_HIGH, round((SEARCH_HIGH - low) / GRID_STEP) + 1)
-        deviance = [self.at(self._ratio(u)).deviance for u in grid]
-        best = int(np.argmin(deviance))
+        best = int(np.argmin(self._deviances(grid)))
         left, right = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
         if best == grid.size - 1 or (best == 0 and not bounded):
             vanishing = "within" if best else "between-subject total"
@@ -189,6 +188,23 @@ class _Profile:
             return 0.0
         u = optimize.brentq(lambda v: self._slope(v), left, right, xtol=1e-15, rtol=1e-14)
         return self._ratio(float(u))
+
+    def _deviances(self, grid: FloatArray) -> FloatArray:
+        """The deviance at every u = log(1 + n ratio) of a grid (g,), all at once."""
+        ratio = np.expm1(grid) / self._largest
+        weight = 1.0 / (1.0 + np.outer(ratio, self.strata.size))
+        pooled = np.tensordot(weight, self.strata.products, axes=1)
+        information, right = pooled[:, :-1, :-1], pooled[:, :-1, -1]
+        gamma = np.linalg.solve(information, right[:, :, None])[:, :, 0]
+        square = pooled[:, -1, -1] - np.einsum("gi,gi->g", right, gamma)
+        free = float(self.strata.dimension.sum()) - self.n_columns
+        # Where nothing is left within subjects the deviance falls without end.
+        floor = np.finfo(np.float64).tiny
+        return np.asarray(
+            free * np.log(np.maximum(square / free, floor))
+            - np.log(weight) @ self.strata.dimension
+            + np.linalg.slogdet(information)[1]
+        )
 
     def _ratio(self, u: float) -> float:
         return float(np.expm1(u) / self._largest)
