@@ -25,7 +25,13 @@ __all__ = ["SEEDS", "generate", "main"]
 
 # The seed of each study's bundled data. Another seed gives other data with the same figures.
 SEEDS = MappingProxyType(
-    {"final2024": 20240105, "innova2026": 20260630, "irwin2024": 20240113, "polo2019": 20191204}
+    {
+        "final2024": 20240105,
+        "innova2026": 20260630,
+        "irwin2024": 20240113,
+        "parkitny2017": 20170516,
+        "polo2019": 20191204,
+    }
 )
 CALIBRATED_FILE = "calibrated.csv"
 
