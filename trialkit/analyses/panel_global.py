@@ -23,7 +23,7 @@ from trialkit.typing import FloatArray
 __all__ = ["GLOBAL_TESTS", "global_tests"]
 
 GLOBAL_TESTS = ("obrien-ols", "obrien-gls", "hotelling", "sum-of-squares")
-BLOCK = 4_000_000
+BLOCK = 500_000
 TIE = 1e-10
 
 

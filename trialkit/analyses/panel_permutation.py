@@ -32,8 +32,8 @@ __all__ = ["Permuted", "as_generator", "exchangeable", "permutation_plan", "west
 # Up to this many arrangements all of them are enumerated.
 MAX_COMPLETE = 2**20
 DEFAULT_DRAWS = 10_000
-# Statistics held in memory at once: 32 MB of them.
-BLOCK = 4_000_000
+# Statistics held in memory at once: what stays in the processor's cache is quickest.
+BLOCK = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

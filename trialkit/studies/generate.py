@@ -29,6 +29,7 @@ SEEDS = MappingProxyType(
         "final2024": 20240105,
         "innova2026": 20260630,
         "irwin2024": 20240113,
+        "parkitny2017": 20170516,
         "polo2019": 20191204,
         "younger2013": 20130201,
     }
