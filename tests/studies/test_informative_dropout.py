@@ -80,6 +80,8 @@ def test_its_plan_runs_and_finds_what_was_built_in(study: object) -> None:
     odds = run.table("what goes with leaving").where(term="last_AVAL").single()
     assert odds.ci_low > 1
     assert run.table("Little").where(arm="all").tests[0].p_value < 0.01
+    pain = run.table("pain at week 12").where(visit="Week 12").single()
+    assert pain.ci_low < made.TRUE_DIFFERENCE < pain.ci_high
     gray = run.table("Gray").where(cause="LACK OF EFFICACY").tests[0]
     assert gray.p_value < 0.01
 
