@@ -111,6 +111,12 @@ def test_without_censoring_incidence_is_a_share_with_binomial_variance() -> None
     assert_close(row.single().se, np.sqrt(share * (1 - share) / 100), 0.03)
 
 
+def test_where_nobody_is_left_the_incidence_stays_known() -> None:
+    data = simulated(9).assign(WHY=lambda d: d["WHY"].fillna("OTHER"))
+    table = tk.cumulative_incidence(data, time="DAY", cause="WHY", times=[1e4])
+    assert_close(sum(row.estimate for row in table.estimates), 1, 1e-12)
+
+
 def test_one_cause_alone_is_one_minus_kaplan_meier_and_the_log_rank_models() -> None:
     data = simulated(3, n=100)
     data["WHY"] = data["WHY"].where(data["WHY"].isna(), "ANY")
@@ -178,6 +184,13 @@ def test_what_is_refused() -> None:
         tk.fine_gray(data, **call, reference="Arm 0", causes=["MOVED"])
     with pytest.raises(tk.SpecError, match="ci='x' is not offered"):
         tk.cumulative_incidence(data, **call, ci="x")
+    apart = pd.DataFrame(
+        {"ARM": list("AABB"), "DAY": [5, 6, 1, 2], "WHY": ["AE", "LOE", "LOE", None]}
+    )
+    table = tk.gray_test(apart, **call)
+    assert np.isnan(table.where(cause="AE").tests[0].p_value)
+    assert "No test of 'AE'" in table.notes[0]
+    data.loc[data["DAY"].idxmax(), "WHY"] = None
     late = tk.cumulative_incidence(data, **call, times=[1e4]).estimates[0]
     assert np.isnan(late.estimate)
     assert "after the last observed time" in late.status

@@ -88,6 +88,9 @@ def test_what_is_refused() -> None:
         tk.logrank(data, **call, weight="peto")
     with pytest.raises(tk.DataError, match="only one arm"):
         tk.logrank(data.assign(ARM="A"), **call)
+    in_turn = pd.DataFrame({"ARM": ["A", "B"], "DAY": [5, 1], "DISC": [1, 0]})
+    with pytest.raises(tk.DataError, match="where two arms are at risk"):
+        tk.logrank(in_turn, **call)
     apart = pd.DataFrame({"ARM": ["A", "A", "B"], "DAY": [5, 6, 1], "DISC": [1, 1, 0]})
     with pytest.raises(tk.DataError, match="where two arms are at risk"):
         tk.logrank(apart, **call)

@@ -136,5 +136,7 @@ def test_what_is_refused() -> None:
         call(data.assign(DISC=data["DISC"].where(data["DAY"] < 10, 0)), tau=1e6)
     with pytest.raises(TypeError, match="tau"):
         call(data)
+    with pytest.raises(tk.DataError, match="OLD can be told from the other covariates"):
+        call(data.assign(OLD=2 * data["AGE"]), tau=10, covariates=["AGE", "OLD"])
     with pytest.raises(tk.DataError, match="reference= must name"):
         call(data, tau=10, reference=None)

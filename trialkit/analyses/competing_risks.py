@@ -29,6 +29,7 @@ from trialkit.kernels.fine_gray import fine_gray_fit
 from trialkit.kernels.life_table import probability_limits
 from trialkit.results import Estimate, EstimateTable, TestTable, check_level
 from trialkit.results.tables import TestResult
+from trialkit.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,9 +109,9 @@ def cumulative_incidence(
             own = found.of_arm(code)
             own_time, own_cause = found.time[own], found.cause[own]
             curve = incidence_of(own_time, own_cause, number)
+            last = _known_until(own_time, own_cause)
             for moment in curve.time.tolist() if times is None else sorted(times):
                 n_event = int(np.sum((own_cause == number) & (own_time <= moment)))
-                last = float(own_time.max())
                 rows.append(
                     _incidence_row(
                         curve, f"{label}, {arm_label}", moment, last, own_time.size, ci, ci_level
@@ -191,12 +192,17 @@ def gray_test(
             )
         )
         counts.append(int(np.sum(found.cause == number)))
+    untested = [
+        f"No test of {label!r}: the arms were not at risk together when it happened."
+        for label, test in zip(found.causes, tests, strict=True)
+        if np.isnan(test.statistic)
+    ]
     return TestTable(
         tests=tuple(tests),
         keys={"cause": found.causes},
         extras={"n": (found.n,) * len(tests), "n_event": tuple(counts)},
         variable=time,
-        notes=found.notes,
+        notes=(*found.notes, *untested),
     )
 
 
@@ -276,6 +282,12 @@ def fine_gray(
         variable=time,
         notes=model.notes,
     )
+
+
+def _known_until(time: FloatArray, cause: IntArray) -> float:
+    """The last observed time, or infinity where nobody was left after it."""
+    last = float(time.max())
+    return last if (cause[time == last] == 0).any() else inf
 
 
 def _incidence_row(

@@ -10,9 +10,9 @@ from typing import Literal
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
-from trialkit.analyses.event_times import event_times, names_of
+from trialkit.analyses.event_times import EventTimes, event_times, names_of
 from trialkit.errors import DataError, SpecError
-from trialkit.kernels.log_rank import log_rank
+from trialkit.kernels.log_rank import LogRank, log_rank
 from trialkit.results import TestTable
 from trialkit.results.tables import TestResult
 
@@ -107,6 +107,11 @@ def logrank(
     )
     if test.df < 1:
         raise DataError(f"No event of {event!r} falls where two arms are at risk.")
+    method = _method(weight, rho, gamma, names_of(strata))
+    return _table(found, test, arm, time, method)
+
+
+def _table(found: EventTimes, test: LogRank, arm: str, variable: str, method: str) -> LogRankTable:
     spread = test.covariance.diagonal()
     z = (test.observed[1] - test.expected[1]) / sqrt(spread[1]) if len(found.arms) == 2 else nan
     result = TestResult(
@@ -114,13 +119,13 @@ def logrank(
         den_df=inf,
         statistic=test.chi_square,
         p_value=test.p_value,
-        method=_method(weight, rho, gamma, names_of(strata)),
+        method=method,
     )
     return LogRankTable(
         tests=(result,),
         keys={"term": (arm,)},
         extras={"n": (found.n,), "n_event": (int(found.event.sum()),), "z": (float(z),)},
-        variable=time,
+        variable=variable,
         notes=found.notes,
         arms=found.arms,
         observed=tuple(test.observed.tolist()),

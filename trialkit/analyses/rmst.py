@@ -18,6 +18,7 @@ from trialkit.analyses.event_times import (
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.life_table import LifeTable, RestrictedMean, life_table, restricted_mean
+from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.rmst_regression import rmst_regression
 from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
 from trialkit.typing import Alternative
@@ -194,6 +195,10 @@ def _adjusted(
         reference=found.arms[0],
         covariates=covariates,
     )
+    aliased = aliased_columns(np.asarray(model.matrix))
+    if aliased.any():
+        names = [name for name, out in zip(model.columns, aliased, strict=True) if out]
+        raise DataError(f"{', '.join(names)} can be told from the other covariates: leave it out.")
     # Under default coding the arm is the first column after the intercept.
     column = 1
     contrast = contrast_label(found.arms[code], found.arms[0])

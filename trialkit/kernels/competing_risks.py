@@ -86,7 +86,9 @@ def gray_test(
         covariance += part.covariance()
     kept = np.arange(1, n_groups)
     inner = covariance[np.ix_(kept, kept)]
-    statistic = float(score[kept] @ np.linalg.solve(inner, score[kept]))
+    # An arm that was never at risk with another has no variance and no test.
+    is_defined = np.linalg.matrix_rank(inner) == kept.size
+    statistic = float(score[kept] @ np.linalg.solve(inner, score[kept])) if is_defined else np.nan
     return GrayTest(
         score=score,
         covariance=covariance,

@@ -16,6 +16,9 @@ from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["LogRank", "log_rank"]
 
+# Variances are sums of differences of shares: below this share of the expected events, rounding.
+VARIANCE_FLOOR = 1e-12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LogRank:
@@ -51,7 +54,8 @@ def log_rank(
         observed += parts[0]
         expected += parts[1]
         covariance += parts[2]
-    present = np.flatnonzero(expected > 0)
+    # A sample that was never at risk together with another has no variance and no part.
+    present = np.flatnonzero(covariance.diagonal() > VARIANCE_FLOOR * expected)
     kept = present[1:]
     difference = (observed - expected)[kept]
     inner = covariance[np.ix_(kept, kept)]
