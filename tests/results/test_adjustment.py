@@ -207,5 +207,33 @@ def test_the_table_says_how_it_was_adjusted() -> None:
     )
     result = EstimateTable(estimates=rows, keys={"contrast": ("a", "b")})
     graphical = result.adjust("graphical", weights=[0.5, 0.5], transitions=[[0.0, 1.0], [1.0, 0.0]])
-    assert graphical.adjustment == "graphical over 2, weights [0.5, 0.5]"
+    assert graphical.adjustment == (
+        "graphical over 2, weights [0.5, 0.5], transitions [[0.0, 1.0], [1.0, 0.0]]"
+    )
     assert graphical.p_adjusted == pytest.approx(result.adjust("holm").p_adjusted)
+
+
+@pytest.mark.parametrize(
+    ("weights", "transitions", "name"),
+    [
+        ([math.nan, 0.5], [[0, 1], [1, 0]], "weights"),
+        (["a", "b"], [[0, 1], [1, 0]], "weights"),
+        ([0.5, 0.5], [[0, math.nan], [1, 0]], "transitions"),
+        ([0.5, 0.5], [[0, 1], [1]], "transitions"),
+    ],
+)
+def test_a_graph_of_anything_but_finite_numbers_is_refused(
+    weights: list[float], transitions: list[list[float]], name: str
+) -> None:
+    with pytest.raises(SpecError, match=rf"{name}=.* must hold finite numbers"):
+        adjust_p_values([0.01, 0.02], "graphical", weights=weights, transitions=transitions)
+
+
+def test_two_graphs_can_be_told_apart_by_the_method() -> None:
+    rows = [Estimate.from_z(label=x, estimate=2, se=1, n=50, method="z") for x in "ab"]
+    table = EstimateTable(estimates=tuple(rows), keys={"contrast": ("a", "b")})
+    methods = {
+        table.adjust("graphical", weights=[0.5, 0.5], transitions=edges).estimates[0].method
+        for edges in ([[0, 1], [1, 0]], [[0, 0], [0, 0]])
+    }
+    assert len(methods) == 2
