@@ -35,7 +35,7 @@ def adjusted_covariance(
 
     Without `second_order` the terms R_st of the second derivatives of Sigma are left out.
     """
-    point, layout = fit.optimum.point, fit.layout
+    point, patterns = fit.optimum.point, fit.patterns
     q = information.covariance.shape[0]
     weighted = np.tensordot(information.covariance, information.slopes, axes=1)
     # Sum over s of (P_s Phi)(W P)_s as one product of (P, q P) with (q P, P).
@@ -44,7 +44,7 @@ def adjusted_covariance(
     bounds = np.cumsum([0, *(n.first.shape[0] for n in information.naturals)])
     for group, natural in enumerate(information.naturals):
         own = slice(bounds[group], bounds[group + 1])
-        rows = layout.group_slice(group)
+        rows = patterns.group_slice(group)
         inverse = point.inverse[rows]
         inner = _pair_products(inverse, natural.first, information.covariance[own, own])
         if second_order and natural.second is not None:
