@@ -214,10 +214,25 @@ def younger2013(folder: Path) -> dict[Key, object]:
     return found
 
 
+def parkitny2017(folder: Path) -> dict[Key, object]:
+    adsl, adlb = table(folder, "adsl"), table(folder, "adlb")
+    found: dict[Key, object] = {("all", "age", "baseline", "mean"): adsl["AGE"].mean()}
+    last = "last 2 wk of dosing"
+    for name, rows in adlb.groupby("PARAM"):
+        outcome = f"plasma {str(name).removesuffix(' (pg/mL)')}"
+        women = rows.pivot_table(index="USUBJID", columns="AVISIT", values="AVAL")
+        p = stats.ttest_rel(women["LDN 4.5 mg"], women["Baseline"]).pvalue
+        found["baseline", outcome, "wk0-2", "mean"] = women["Baseline"].mean()
+        found["ldn_4.5mg", outcome, last, "mean"] = women["LDN 4.5 mg"].mean()
+        found["drug_vs_baseline", outcome, last, "p_lmm"] = "<0.001" if p < 0.001 else p
+    return found
+
+
 COMPUTED = {
     "final2024": final2024,
     "innova2026": innova2026,
     "irwin2024": irwin2024,
+    "parkitny2017": parkitny2017,
     "polo2019": polo2019,
     "younger2013": younger2013,
 }

@@ -79,8 +79,7 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
     # A design has the roles of its own kind; the others are the analysis's to give.
-    keys = _inherited(plan.design, spec)
-    defaults |= {key: getattr(plan.design, key, None) for key in keys}
+    defaults |= {key: getattr(plan.design, key, None) for key in _inherited(plan.design, spec)}
     left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
     # A design without strata has an empty tuple of them.
     filled = {key: defaults[key] for key in left_out if defaults.get(key) not in (None, ())}
@@ -92,7 +91,7 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
 
 def _inherited(design: Design | None, spec: AnalysisSpec) -> list[str]:
     """The keys that `[design]` supplies: its order is that of its own visits, and of no other."""
-    own_visit = getattr(design, "visit", None)
-    is_other_visit = getattr(spec, "visit", None) not in (None, own_visit)
+    own = getattr(design, "visit", None)
+    is_other_visit = getattr(spec, "visit", None) not in (None, own)
     keys = (*spec.needs, *spec.takes)
     return [key for key in keys if not (is_other_visit and key == "visit_order")]

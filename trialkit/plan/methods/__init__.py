@@ -8,13 +8,23 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import all_arms, crossover, linear, repeated, responders, two_arms
+from trialkit.plan.methods import (
+    all_arms,
+    crossover,
+    dropout,
+    linear,
+    panels,
+    repeated,
+    responders,
+    two_arms,
+)
 
 __all__ = ["METHODS"]
 
 METHODS: dict[str, Method] = {
     "ancova": Method(linear.Ancova, linear.run_ancova),
     "mmrm": Method(repeated.Mmrm, repeated.run_mmrm),
+    "compare_panel": Method(panels.ComparePanel, panels.run_compare_panel),
     "ttest": Method(two_arms.TTest, two_arms.run_ttest),
     "rank_sum": Method(two_arms.RankSum, two_arms.run_rank_sum),
     "effect_size": Method(two_arms.EffectSize, two_arms.run_effect_size),
@@ -34,4 +44,16 @@ METHODS: dict[str, Method] = {
     "rsabe": Method(crossover.Rsabe, crossover.run_rsabe),
     "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
+    "kaplan_meier": Method(dropout.KaplanMeier, dropout.run_kaplan_meier),
+    "logrank": Method(dropout.Logrank, dropout.run_logrank),
+    "cox": Method(dropout.Cox, dropout.run_cox),
+    "cause_specific": Method(dropout.CauseSpecific, dropout.run_cause_specific),
+    "rmst": Method(dropout.Rmst, dropout.run_rmst),
+    "cumulative_incidence": Method(dropout.CumulativeIncidence, dropout.run_cumulative_incidence),
+    "gray_test": Method(dropout.GrayTest, dropout.run_gray_test),
+    "fine_gray": Method(dropout.FineGray, dropout.run_fine_gray),
+    "disposition": Method(dropout.Disposition, dropout.run_disposition),
+    "ae_withdrawal": Method(dropout.AeWithdrawal, dropout.run_ae_withdrawal),
+    "predict_dropout": Method(dropout.PredictDropout, dropout.run_predict_dropout),
+    "little_mcar": Method(dropout.LittleMcar, dropout.run_little_mcar),
 }
