@@ -292,6 +292,8 @@ def test_data_that_are_refused() -> None:
         fit(pd.concat([data, data.iloc[:1]]))
     with pytest.raises(tk.DataError, match="Subject 'S00' stands in the sequences 'AB' and 'BA'"):
         fit(data.assign(SEQ=["AB", "BA", *data["SEQ"][2:]]))
+    with pytest.raises(tk.DataError, match="'ID' is missing in 1 of 24 rows, the first in row 0"):
+        fit(data.assign(ID=[None, *data["ID"][1:]]))
     with pytest.raises(tk.DataError, match=r"missing in 1 row\(s\) with an outcome"):
         fit(data.assign(TRT=[None, *data["TRT"][1:]]))
     with pytest.raises(tk.DataError, match="'Drug' is not an arm"):

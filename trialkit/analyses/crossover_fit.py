@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.arm_contrasts import ContrastKind
+from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
 from trialkit.analyses.back_transform import as_ratios
 from trialkit.analyses.crossover_inference import CrossoverInference
 from trialkit.analyses.crossover_model import CrossoverModel
 from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
+from trialkit.analyses.linear_fit import Inference, linear_estimates
 from trialkit.analyses.reference_grid import MeanWeights
-from trialkit.analyses.simultaneous import ContrastAdjustment
+from trialkit.analyses.simultaneous import ContrastAdjustment, Multiplicity, adjust_contrasts
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
@@ -174,8 +175,32 @@ class CrossoverFit(LinearEstimates):
         adjustment for multiplicity. `null` is on the scale of analysis (with a log outcome,
         log(1.25) for a ratio of 1.25).
         """
-        table = LinearEstimates.contrasts(
-            self, kind=kind, adjust=adjust, ci_level=ci_level, alternative=alternative, null=null
+        inference = Inference(ci_level, alternative, null)
+        compared = arm_contrasts(kind, self.model.rows.treatments)
+        request = Multiplicity(adjust, None, alternative)
+        request.check(kind=compared.kind, n_groups=1)
+        # Nothing interacts with the treatment: its own columns are the contrast.
+        rows = np.zeros((len(compared.names), len(self.columns)))
+        rows[:, list(self.model.term_columns["treatment"])] = compared.weights[:, 1:]
+        table = EstimateTable(
+            estimates=linear_estimates(
+                self,
+                rows,
+                labels=compared.names,
+                counts=[self.n] * len(compared.names),
+                scale="difference",
+                method=self.method,
+                inference=inference,
+            ),
+            keys={"contrast": compared.names},
+            variable=self.model.frame.outcome,
+            notes=self.notes,
+        )
+        table = adjust_contrasts(
+            table,
+            rows @ self.vcov @ rows.T,
+            request=request,
+            n_arms=len(self.model.rows.treatments),
         )
         return as_ratios(table) if self.variances.log else table
 

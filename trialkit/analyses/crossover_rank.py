@@ -25,7 +25,13 @@ from trialkit.kernels.signed_rank import (
     signed_rank,
     walsh,
 )
-from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.results import (
+    Estimate,
+    EstimateTable,
+    check_alternative,
+    check_level,
+    check_null,
+)
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative, FloatArray
 
@@ -94,6 +100,7 @@ def crossover_rank(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    check_null(null)
     check_choice("effect", effect, ("treatment", "period", "carryover"))
     if effect != "treatment" and not period_adjusted:
         raise SpecError(f"effect={effect!r} has no analysis with period_adjusted=False.")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from trialkit.data.levels import arm_levels, factor_levels, visit_levels
 from trialkit.data.names import require_columns
-from trialkit.data.vectors import label_codes, number_vector, require_frame
+from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
@@ -84,13 +84,14 @@ def read_crossover(
         )
     require_columns(frame, columns)
     values = number_vector(frame, outcome)
-    subjects = list(dict.fromkeys(frame[subject].dropna().tolist()))
+    _refuse_missing(frame, [subject, period, sequence])
+    subjects = frame[subject].unique().tolist()
     sequences = factor_levels(frame, sequence)
     periods = _period_levels(frame, period, period_order)
     treatments = arm_levels(frame, treatment, _required(reference, treatment))
-    who = label_codes(frame, subject, subjects)
-    when = label_codes(frame, period, periods)
-    order = label_codes(frame, sequence, sequences)
+    who = pd.factorize(frame[subject])[0].astype(np.int64)
+    when = _codes(frame[period], periods)
+    order = _codes(frame[sequence], sequences)
     what = _treatment_codes(frame, treatment, treatments, values)
     for labels, name in ((treatments, treatment), (periods, period)):
         if len(labels) < 2:
@@ -186,9 +187,26 @@ def _treatment_codes(
             f"Column {column!r} is missing in {int(lost.sum())} row(s) with an outcome, the first "
             f"in row {frame.index[lost][0]!r}; what was given there must be known."
         )
-    codes = np.full(len(frame), -1, dtype=np.int64)
-    codes[~missing] = label_codes(frame.loc[~missing], column, treatments)
-    return codes
+    return _codes(frame[column], treatments)
+
+
+def _refuse_missing(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    for column in columns:
+        missing = frame[column].isna().to_numpy()
+        if missing.any():
+            raise DataError(
+                f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
+                f"first in row {frame.index[missing].tolist()[0]!r}; give these rows a value or "
+                "leave them out."
+            )
+
+
+def _codes(values: pd.Series, labels: Sequence[object]) -> IntArray:
+    """Position in `labels` of each row's label, -1 where it is missing."""
+    which, found = pd.factorize(values)
+    position = {label: code for code, label in enumerate(labels)}
+    table = np.array([*(position[label] for label in found.tolist()), -1], dtype=np.int64)
+    return np.asarray(table[which])
 
 
 def _refuse_repeats(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import optimize
 
 from trialkit.errors import ConvergenceError, DataError
 from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
@@ -155,21 +155,21 @@ class _Profile:
         weight = 1.0 / (1.0 + self.strata.size * ratio)
         rate = self.strata.size * weight
         pooled = np.tensordot(weight, self.strata.products, axes=1)
-        factor = linalg.cholesky(pooled[:-1, :-1], lower=True)
-        gamma = linalg.cho_solve((factor, True), pooled[:-1, -1])
-        inverse = linalg.cho_solve((factor, True), np.eye(gamma.size))
+        # The columns are orthonormal, so that this inverse is as well conditioned as the data.
+        inverse = np.linalg.inv(pooled[:-1, :-1])
+        gamma = inverse @ pooled[:-1, -1]
         x, _, square = _parts(self.strata, gamma)
         free = float(self.strata.dimension.sum()) - self.n_columns
         within = float(weight @ square) / free
         deviance = (
             -float(self.strata.dimension @ np.log(weight))
             + free * np.log(within)
-            + 2 * float(np.log(np.diagonal(factor)).sum())
+            + float(np.linalg.slogdet(pooled[:-1, :-1])[1])
         )
         slope = (
             float(self.strata.dimension @ rate)
             - float((rate * weight) @ square) / within
-            - float(np.einsum("e,eij,ji->", rate * weight, x, inverse))
+            - float(np.tensordot(rate * weight @ x.reshape(rate.size, -1), inverse.ravel(), axes=1))
         )
         return _At(deviance, slope, within, gamma, (inverse + inverse.T) / 2)
 
