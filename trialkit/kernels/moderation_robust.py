@@ -83,17 +83,14 @@ def _same_tail(f: FloatArray, df: FloatArray, d: float, d0: float) -> FloatArray
     """The value of F(d, d0) with the tail area that each `f` has under F(df, d0)."""
     if np.isinf(d0):
         upper, lower = special.chdtrc(df, f * df), special.chdtr(df, f * df)
-        from_above: FloatArray = np.asarray(special.chdtri(d, upper) / d, dtype=np.float64)
-        from_below: FloatArray = np.asarray(
-            2 * special.gammaincinv(d / 2, lower) / d, dtype=np.float64
-        )
-    else:
-        upper, lower = special.fdtrc(df, d0, f), special.fdtr(df, d0, f)
-        # fdtri inverts the lower tail; a small upper tail is the lower one of 1/F(d0, d).
-        with np.errstate(divide="ignore"):
-            from_above = np.asarray(1 / special.fdtri(d0, d, upper), dtype=np.float64)
-        from_below = np.asarray(special.fdtri(d, d0, lower), dtype=np.float64)
-    return np.asarray(np.where(upper < lower, from_above, from_below), dtype=np.float64)
+        from_above = special.chdtri(d, upper) / d
+        found = np.where(upper < lower, from_above, 2 * special.gammaincinv(d / 2, lower) / d)
+        return np.asarray(found, dtype=np.float64)
+    above, below = special.fdtrc(df, d0, f), special.fdtr(df, d0, f)
+    # fdtri inverts the lower tail; a small upper tail is the lower one of 1/F(d0, d).
+    with np.errstate(divide="ignore"):
+        turned = 1 / special.fdtri(d0, d, above)
+    return np.asarray(np.where(above < below, turned, special.fdtri(d, d0, below)))
 
 
 def _moments(d: float, d0: float) -> tuple[float, float]:
