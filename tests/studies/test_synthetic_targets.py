@@ -24,6 +24,10 @@ NOT_TARGETS = {
     "irwin2024": {("ldn", "PEG change", "", "p")},
     "parkitny2017": set(),
     "polo2019": {("ldn_3-4.5mg", "positive response", "", "pct")},
+    "younger2013": {
+        ("LDN first", "completed", "", "n"),
+        ("placebo first", "completed", "", "n"),
+    },
 }
 
 

@@ -8,7 +8,16 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import all_arms, linear, panels, repeated, responders, two_arms
+from trialkit.plan.methods import (
+    all_arms,
+    crossover,
+    dropout,
+    linear,
+    panels,
+    repeated,
+    responders,
+    two_arms,
+)
 
 __all__ = ["METHODS"]
 
@@ -28,5 +37,23 @@ METHODS: dict[str, Method] = {
     "kruskal_wallis": Method(all_arms.KruskalWallis, all_arms.run_kruskal_wallis),
     "levene": Method(all_arms.Levene, all_arms.run_levene),
     "shapiro_wilk": Method(all_arms.ShapiroWilk, all_arms.run_shapiro_wilk),
+    "crossover": Method(crossover.Crossover, crossover.run_crossover),
+    "crossover_rank": Method(crossover.CrossoverRank, crossover.run_crossover_rank),
+    "crossover_binary": Method(crossover.CrossoverBinary, crossover.run_crossover_binary),
+    "bioequivalence": Method(crossover.Bioequivalence, crossover.run_bioequivalence),
+    "rsabe": Method(crossover.Rsabe, crossover.run_rsabe),
+    "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
+    "kaplan_meier": Method(dropout.KaplanMeier, dropout.run_kaplan_meier),
+    "logrank": Method(dropout.Logrank, dropout.run_logrank),
+    "cox": Method(dropout.Cox, dropout.run_cox),
+    "cause_specific": Method(dropout.CauseSpecific, dropout.run_cause_specific),
+    "rmst": Method(dropout.Rmst, dropout.run_rmst),
+    "cumulative_incidence": Method(dropout.CumulativeIncidence, dropout.run_cumulative_incidence),
+    "gray_test": Method(dropout.GrayTest, dropout.run_gray_test),
+    "fine_gray": Method(dropout.FineGray, dropout.run_fine_gray),
+    "disposition": Method(dropout.Disposition, dropout.run_disposition),
+    "ae_withdrawal": Method(dropout.AeWithdrawal, dropout.run_ae_withdrawal),
+    "predict_dropout": Method(dropout.PredictDropout, dropout.run_predict_dropout),
+    "little_mcar": Method(dropout.LittleMcar, dropout.run_little_mcar),
 }
