@@ -102,3 +102,12 @@ def test_unequal_degrees_of_freedom_keep_their_tail_area() -> None:
     assert prior.df.shape == (300,)
     assert 3 < np.median(prior.df) < 30
     assert stats.kstest(s2 / prior.variance, lambda f: stats.f.cdf(f, 6, 9)).pvalue > 1e-4
+
+
+def test_robust_without_spread_has_an_infinite_prior_from_the_winsorized_mean() -> None:
+    rng = np.random.default_rng(9)
+    for df in (np.full(200, 5.0), np.where(np.arange(200) % 2, 5.0, 8.0)):
+        s2 = 0.4 * rng.chisquare(df) / df
+        prior = fit_prior_robust(s2, df)
+        assert np.median(prior.df) > 25
+        assert prior.variance[0] == pytest.approx(0.4, rel=0.1)

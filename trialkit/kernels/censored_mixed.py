@@ -129,7 +129,8 @@ def _slopes(
     measured = which == 0
     value = np.where(measured, -0.5 * a * a - LOG_SQRT_2PI, special.log_ndtr(b))
     first = np.where(measured, -a, -which * hazard)
-    second = np.where(measured, -1.0, -hazard * (hazard + b))
+    # Between 0 and 1; far in the tail the sum has lost its digits.
+    second = np.where(measured, -1.0, -np.clip(hazard * (hazard + b), 0.0, 1.0))
     return value * seen, first * seen, second * seen
 
 

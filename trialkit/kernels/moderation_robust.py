@@ -32,7 +32,7 @@ def fit_prior_robust(s2: FloatArray, df: FloatArray) -> Prior:
     """
     plain = fit_prior(s2, df)
     n = s2.size
-    if n < 3 or max(TAILS) < 1 / n or not np.isfinite(plain.df[0]):
+    if n < 3 or max(TAILS) < 1 / n:
         return plain
     x = np.maximum(s2, SMALLEST_SHARE * float(np.median(s2)))
     d = float(df.max())
@@ -50,6 +50,8 @@ def fit_prior_robust(s2: FloatArray, df: FloatArray) -> Prior:
 
     if distance(1.0) <= 0:
         return _all_alike(z, centre + mean - _moments(d, np.inf)[0], d)
+    if not np.isfinite(plain.df[0]):
+        return plain
     start = float(plain.df[0] / (1 + plain.df[0]))
     if distance(start) >= 0:
         d0 = float(plain.df[0])
@@ -72,17 +74,23 @@ def _on_common_df(x: FloatArray, df: FloatArray, d: float, plain: Prior) -> Floa
     if not fewer.any():
         return x
     scale, d0 = float(plain.variance[0]), float(plain.df[0])
-    f = x[fewer] / scale
-    upper = special.fdtrc(df[fewer], d0, f)
-    lower = special.fdtr(df[fewer], d0, f)
+    out = x.copy()
+    out[fewer] = scale * _same_tail(x[fewer] / scale, df[fewer], d, d0)
+    return out
+
+
+def _same_tail(f: FloatArray, df: FloatArray, d: float, d0: float) -> FloatArray:
+    """The value of F(d, d0) with the tail area that each `f` has under F(df, d0)."""
+    if np.isinf(d0):
+        upper, lower = special.chdtrc(df, f * df), special.chdtr(df, f * df)
+        from_above = special.chdtri(d, upper) / d
+        found = np.where(upper < lower, from_above, 2 * special.gammaincinv(d / 2, lower) / d)
+        return np.asarray(found, dtype=np.float64)
+    above, below = special.fdtrc(df, d0, f), special.fdtr(df, d0, f)
     # fdtri inverts the lower tail; a small upper tail is the lower one of 1/F(d0, d).
     with np.errstate(divide="ignore"):
-        moved = np.where(
-            upper < lower, 1 / special.fdtri(d0, d, upper), special.fdtri(d, d0, lower)
-        )
-    out = x.copy()
-    out[fewer] = moved * scale
-    return out
+        turned = 1 / special.fdtri(d0, d, above)
+    return np.asarray(np.where(above < below, turned, special.fdtri(d, d0, below)))
 
 
 def _moments(d: float, d0: float) -> tuple[float, float]:

@@ -137,7 +137,8 @@ def _slopes(data: _Data, a: FloatArray) -> tuple[FloatArray, FloatArray]:
     b = -data.side * a
     hazard = censored_hazard(b)
     first = np.where(data.side == 0, -a, -data.side * hazard)
-    second = np.where(data.side == 0, 1.0, hazard * (hazard + b))
+    # Between 0 and 1; far in the tail the sum has lost its digits.
+    second = np.where(data.side == 0, 1.0, np.clip(hazard * (hazard + b), 0.0, 1.0))
     return first * data.present, second * data.present
 
 

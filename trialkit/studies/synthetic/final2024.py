@@ -17,6 +17,7 @@ from trialkit.kernels.permuted_blocks import RawStream
 from trialkit.studies.synthetic.conduct import Subject, enrol, sample, visit_dates
 from trialkit.studies.synthetic.events import adverse_events
 from trialkit.studies.synthetic.figure_book import FigureBook
+from trialkit.studies.synthetic.final2024_biobank import biobank
 from trialkit.studies.synthetic.final2024_scores import VISITS, memory, pain
 from trialkit.studies.synthetic.scores_frame import Parameter, adqs
 from trialkit.studies.synthetic.titration import exposure
@@ -37,7 +38,7 @@ COMPLETE_CASE = "pain responder >=30% (complete case)"
 
 
 def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
-    """ADSL, ADQS, ADAE and ADEX of the twin; every figure used is recorded in `book`."""
+    """ADSL, ADQS, ADAE, ADEX and ADLB of the twin; every figure used is recorded in `book`."""
     sizes = {
         label: book.count(arm, "randomised/ITT", "", "n", used_for="number of subjects")
         for arm, label in ARMS.items()
@@ -71,6 +72,7 @@ def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
             stream=raw_stream(seed, part="final/events"),
         ),
         "adex": exposure(subjects, study=STUDY, stream=raw_stream(seed, part="final/dose")),
+        "adlb": biobank(subjects, study=STUDY, seed=seed),
     }
 
 
