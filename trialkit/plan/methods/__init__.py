@@ -8,8 +8,7 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import all_arms, dropout, linear, responders, two_arms
-from trialkit.plan.methods import all_arms, linear, repeated, responders, two_arms
+from trialkit.plan.methods import all_arms, dropout, linear, repeated, responders, two_arms
 
 __all__ = ["METHODS"]
 
