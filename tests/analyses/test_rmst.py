@@ -128,6 +128,14 @@ def test_difference_turns_with_the_arms() -> None:
     assert_close(one.se, two.se, 1e-12)
 
 
+def test_the_figure_draws_the_differences() -> None:
+    table = call(simulated(5, n=90, n_arms=3), tau=15)
+    axes = table.plot()
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["Arm 1 - Arm 0", "Arm 2 - Arm 0"]
+    assert len(table.where(measure="ratio").plot().get_yticklabels()) == 2
+
+
 def test_what_is_refused() -> None:
     data = simulated(4)
     with pytest.raises(tk.SpecError, match="must be a time above zero"):

@@ -9,6 +9,7 @@ import pytest
 import trialkit as tk
 from trialkit.kernels.grid_moments import raw_stream
 from trialkit.plan import run_plan
+from trialkit.report.plan_page import plan_figures
 from trialkit.studies.synthetic import informative_dropout as made
 
 WEEKS = ["Week 2", "Week 4", "Week 8", "Week 12"]
@@ -74,6 +75,8 @@ def test_analyses_that_take_the_unseen_differently_disagree() -> None:
 def test_its_plan_runs_and_finds_what_was_built_in(study: object) -> None:
     run = run_plan(study.plan)
     assert not run.failed
+    drawn = [one for one in run.analyses if "tests" not in list(one.tables)[:1]]
+    assert len(plan_figures(run)) == len(drawn)
     events = run.table("adverse events").single()
     assert events.estimate > 0
     assert events.ci_low > 0

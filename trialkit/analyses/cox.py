@@ -202,7 +202,7 @@ def cause_specific(
     ...                      "WHY": ["AE", "LOE", "AE", "LOE", None] * 2})
     >>> table = cause_specific(data, time="DAY", cause="WHY", arm="ARM", reference="P")
     >>> [round(r, 4) for r in table.frame()["estimate"]]
-    [0.6241, 0.6687]
+    [0.624, 0.669]
     """
     _check(ties, False, ci_level, "two-sided")
     frame = require_frame(data)

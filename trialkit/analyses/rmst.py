@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log, nan, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,9 +25,29 @@ from trialkit.kernels.rmst_regression import rmst_regression
 from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
 from trialkit.typing import Alternative
 
-__all__ = ["rmst"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["RmstTable", "rmst"]
 
 Row = tuple[str, object, str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RmstTable(EstimateTable):
+    """Restricted means and their comparisons, keys `measure, arm, contrast`."""
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The differences with their intervals; rows of one scale alone are drawn as they are."""
+        if len({row.scale for row in self.estimates}) == 1:
+            return EstimateTable.plot(self, ax)
+        chosen = self.where(measure="difference")
+        tau = chosen.extras["tau"][0]
+        return EstimateTable(
+            estimates=chosen.estimates,
+            keys={"contrast": chosen.keys["contrast"]},
+            variable=f"difference in mean {self.variable} to {tau}",
+        ).plot(ax)
 
 
 def rmst(
@@ -40,7 +62,7 @@ def rmst(
     subject: str | None = None,
     ci_level: float = 0.95,
     alternative: Alternative = "two-sided",
-) -> EstimateTable:
+) -> RmstTable:
     """Mean time without the event within [0, tau], its difference and ratio between arms.
 
     Rows, `time` and `event` as in `kaplan_meier`; `tau`, in the unit of `time`, has no default,
@@ -93,7 +115,7 @@ def rmst(
             )
         else:
             rows += _contrasts(found, code, means, tau, ci_level, alternative)
-    return EstimateTable(
+    return RmstTable(
         estimates=tuple(row[3] for row in rows),
         keys={
             "measure": tuple(row[0] for row in rows),

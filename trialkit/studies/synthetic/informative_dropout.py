@@ -134,7 +134,7 @@ def _visits(
             "PARAMCD": "NRSPAIN",
             "AVISIT": visit,
             "AVISITN": day // 7,
-            "ADY": day,
+            "ADY": max(day, 1),  # there is no day 0
             "AVAL": pain[place] / 10,
             "BASE": pain[0] / 10,
             "CHG": (pain[place] - pain[0]) / 10 if place else None,
