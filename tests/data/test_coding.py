@@ -98,4 +98,10 @@ def test_numbers_of_a_column(
 
 
 def test_numbers_of_a_categorical_are_its_labels() -> None:
-    assert numbers_of(pd.Series([2, 1, None]).astype("category")).values[:2].tolist() == [2.0, 1.0]
+    found = numbers_of(pd.Series([2, 1, None]).astype("Int64").astype("category"))
+    np.testing.assert_array_equal(found.values, [2.0, 1.0, np.nan])
+    assert not found.is_text
+    text = numbers_of(pd.Series(["2", "x", None]).astype("category"))
+    np.testing.assert_array_equal(text.values, [2.0, np.nan, np.nan])
+    assert text.is_bad.tolist() == [False, True, False]
+    assert text.is_text

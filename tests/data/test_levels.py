@@ -36,6 +36,7 @@ def test_string_dtype_and_numeric_arms() -> None:
     frame = frame_of(A=pd.array(["b", "a", pd.NA], dtype="string"), N=[3.0, 0.0, 4.5])
     assert arm_levels(frame, "A", "b") == ["b", "a"]
     assert arm_levels(frame, "N", 0) == [0.0, 3.0, 4.5]
+    assert [type(level) for level in arm_levels(frame, "N", 0)] == [float] * 3
 
 
 def test_a_wrong_reference_lists_the_arms() -> None:

@@ -207,6 +207,15 @@ def test_missing_key_of_a_crossover_design(column: str, rule: str) -> None:
     assert found[["subject", "count"]].values.tolist() == [["S2", 1]]
 
 
+def test_a_missing_arm_is_placed_by_visit_and_a_missing_visit_is_counted() -> None:
+    data = put(put(parallel_data(), 4, "TRT01P", None), 5, "TRT01P", None)
+    found = only(check(data, PARALLEL), "missing-arm")
+    assert found[["visit", "count"]].values.tolist() == [["Week 2", 1], ["Week 12", 1]]
+    data = put(put(parallel_data(), 4, "AVISIT", None), 5, "AVISIT", None)
+    found = only(check(data, PARALLEL), "missing-visit")
+    assert found[["subject", "count"]].values.tolist() == [["S1", 2]]
+
+
 # --- subjects --------------------------------------------------------------------------------
 
 
@@ -456,6 +465,23 @@ def test_a_sequence_without_a_majority() -> None:
     assert "Sequence 'x' has no one treatment in period 1" in found["message"][0]
 
 
+def test_a_period_that_nobody_of_a_sequence_reached_is_no_fault() -> None:
+    data = crossover_data().assign(SEQ=lambda frame: frame["SEQ"].map({"AB": "x", "BA": "y"}))
+    assert check(data.query("SEQ == 'x' or PERIOD == 1"), CROSSOVER).is_sound
+
+
+def test_a_label_that_reads_two_ways_is_not_read() -> None:
+    # "1-11" and "11-1" both read as 111: only the majority can say what was due.
+    data = crossover_data().replace({"TRTA": {"Placebo": "1", "LDN 6 mg": "11"}})
+    data = data.assign(SEQ=lambda frame: frame["SEQ"].map({"AB": "111", "BA": "11 1"}))
+    design = Crossover(
+        subject="USUBJID", sequence="SEQ", period="PERIOD", treatment="TRTA", reference="1"
+    )
+    assert check(data, design).is_sound
+    found = only(check(put(data, 0, "TRTA", "11"), design), "treatment-against-sequence")
+    assert "what most of the sequence got" in found["message"][0]
+
+
 # --- numbers ---------------------------------------------------------------------------------
 
 
@@ -523,6 +549,19 @@ def test_rounding_explains_a_change() -> None:
     data = parallel_data()
     # Three columns of one decimal: each may be off by half a unit, 0.15 in all.
     assert check(put(data, 4, "CHG", round(data["CHG"][4] + 0.1, 1)), PARALLEL).is_sound
+
+
+def test_a_change_of_numbers_without_end_is_held_to_their_precision() -> None:
+    data = parallel_data()
+    sevenths = data.assign(AVAL=data["AVAL"] / 7, BASE=data["BASE"] / 7)
+    sevenths["CHG"] = sevenths["AVAL"] - sevenths["BASE"]
+    near = put(sevenths, 4, "CHG", sevenths["CHG"][4] + 1e-12)
+    assert check(near, PARALLEL).is_sound
+    far = put(sevenths, 4, "CHG", 0.25)
+    message = only(check(far, PARALLEL), "change-differs")["message"][0]
+    difference = sevenths["AVAL"][4] - sevenths["BASE"][4]
+    assert message.startswith("CHG of subject S1 at Week 2 is 0.25; AVAL - BASE = ")
+    assert message.endswith(f"= {difference:g}.")
 
 
 # --- the report ------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def test_a_date_that_a_subject_carries_is_one_finding() -> None:
     assert only(data, "impossible-date") == [["S2", None, "RANDDT", 4]]
 
 
-@pytest.mark.parametrize("name", ["LBDTC", "ADTM", "EOSDT"])
+@pytest.mark.parametrize("name", ["LBDTC", "ADTM", "LSTALVDT"])
 def test_date_columns_are_known_by_their_names(name: str) -> None:
     data = trial().assign(**{name: "2024-01-10"})
     assert check(data, DESIGN).is_sound
@@ -132,6 +132,17 @@ def test_first_dose_before_randomisation() -> None:
     assert only(data, "end-before-start") == [["S1", None, "TRTSDT", 4]]
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [("RANDDT", "EOSDT"), ("TRTSDT", "EOSDT"), ("TRTSDT", "DTHDT")]
+)
+def test_the_end_of_a_trial_follows_its_start(first: str, last: str) -> None:
+    data = trial().drop(columns=["RANDDT", "TRTSDT", "ADT"])
+    data = data.assign(**{first: "2024-01-10", last: "2024-01-10"})
+    assert check(data, DESIGN).is_sound
+    data.loc[data["USUBJID"] == "S2", last] = "2024-01-09"
+    assert only(data, "end-before-start") == [["S2", None, last, 4]]
+
+
 @pytest.mark.parametrize("origin", ["RANDDT", "TRTSDT"])
 def test_visit_before_start(origin: str) -> None:
     data = trial().drop(columns=[{"RANDDT": "TRTSDT", "TRTSDT": "RANDDT"}[origin], "ADY"])
@@ -169,6 +180,16 @@ def test_two_visits_on_one_day_and_unknown_days_are_in_order() -> None:
     assert check(put(trial(), 2, ADY=None), DESIGN).is_sound
     partial = put(trial().drop(columns="ADY"), 2, ADT="2024-01")
     assert check(partial, DESIGN).is_sound
+
+
+def test_a_visit_without_a_day_does_not_hide_what_comes_after_it() -> None:
+    data = put(put(trial(), 2, ADY=None), 3, ADY=14)
+    assert only(data, "visits-out-of-order") == [["S1", "Week 12", "ADY", 1]]
+
+
+def test_rows_without_a_subject_are_no_series() -> None:
+    data = put(put(trial(), 1, USUBJID=None), 6, USUBJID=None, ADY=3)
+    assert only(data, "missing-subject") == [[None, None, "USUBJID", 2]]
 
 
 def test_subjects_do_not_run_into_each_other() -> None:

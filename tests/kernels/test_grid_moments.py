@@ -30,7 +30,7 @@ def prints(values: Sequence[int], step: Fraction, mean: str, sd: str) -> bool:
     return near_mean and abs(stdev(scores) - float(sd)) <= 0.5 * 10 ** -decimals_of(sd) + 1e-12
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     scores=st.lists(st.integers(0, 10), min_size=2, max_size=60),
     decimals=st.sampled_from([1, 2]),
@@ -47,7 +47,7 @@ def test_printed_moments_of_real_scores_are_found_again(
     assert prints(found.tolist(), Fraction(1), mean, sd)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(scores=st.lists(st.integers(28, 70), min_size=20, max_size=50), seed=st.integers(0, 99))
 def test_sevenths_are_found_again(scores: list[int], seed: int) -> None:
     sevenths = [score / 7 for score in scores]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.choices import check_choice
 from trialkit.analyses.linear_estimates import LinearEstimates, with_sums_of_squares
 from trialkit.data.formula import parse_formula
 from trialkit.data.levels import arm_levels
@@ -36,7 +37,7 @@ VcovKind = Literal["ols", "HC0", "HC1", "HC2", "HC3", "HC4"]
 
 # A row this close to leverage one fits itself: its residual carries no variance.
 LEVERAGE_MARGIN = 1e-10
-# Residuals below this share of the outcome's spread are rounding, not variation.
+# Residuals below this share of the largest outcome are rounding, not variation.
 EXACT_FIT = 1e-12
 
 
@@ -122,12 +123,11 @@ class AncovaFit(LinearEstimates):
 
         "standardized" divides by the residual's own standard deviation, sigma sqrt(1 - h).
         """
+        check_choice("kind", kind, ("raw", "standardized"))
         values = self.fitted_residuals
         if kind == "standardized":
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = values / (self.sigma * np.sqrt(1 - self.leverage))
-        elif kind != "raw":
-            raise SpecError(f"kind={kind!r} is not offered; allowed: raw, standardized.")
         index = self.model_frame.analysed.index
         return pd.Series(values, index=index, name=self.model_frame.outcome, copy=True)
 
@@ -201,8 +201,7 @@ def ancova(
     >>> difference.label, round(difference.estimate, 3), round(difference.se, 3), difference.df
     ('LDN - Placebo', -1.5, 0.316, 5.0)
     """
-    if vcov not in ("ols", *HC_KINDS):
-        raise SpecError(f"vcov={vcov!r} is not offered; allowed: ols, {', '.join(HC_KINDS)}.")
+    check_choice("vcov", vcov, ("ols", *HC_KINDS))
     _require_arm(formula, arm)
     frame = build_model_frame(
         formula,
@@ -213,18 +212,19 @@ def ancova(
     )
     if subject is not None:
         _refuse_repeated_subjects(data, frame, subject)
-    aliased = aliased_columns(frame.matrix)
-    _check_rank(frame, aliased, drop_aliased)
+    aliased = _checked_aliases(frame, drop_aliased)
     fit = least_squares(x=frame.matrix, y=frame.response, aliased=aliased)
     _check_variation(frame, fit, vcov)
     r_squared, adjusted = _r_squared(frame, fit)
+    covariance = _covariance(frame, fit, vcov)
+    _lock(fit.coef, fit.residuals, fit.leverage, covariance, aliased)
     return AncovaFit(
         model_frame=frame,
         arm=arm,
         reference=reference,
         vcov_kind=vcov,
         coef=fit.coef,
-        vcov=_covariance(frame, fit, vcov),
+        vcov=covariance,
         aliased=aliased,
         null_space=null_space(frame.matrix) if aliased.any() else np.empty((aliased.size, 0)),
         fitted_residuals=fit.residuals,
@@ -251,12 +251,13 @@ def _refuse_repeated_subjects(data: pd.DataFrame, frame: ModelFrame, subject: st
     if not repeated.empty:
         raise DataError(
             f"{repeated.size} subject(s) have more than one analysed row, the first "
-            f"{repeated.index[0]!r} with {repeated.iloc[0]}; ANCOVA takes one row a subject "
-            "(choose a visit, or use a mixed model)."
+            f"{repeated.index.tolist()[0]!r} with {repeated.iloc[0]}; ANCOVA takes one row a "
+            "subject (choose a visit, or use a mixed model)."
         )
 
 
-def _check_rank(frame: ModelFrame, aliased: BoolArray, drop_aliased: bool) -> None:
+def _checked_aliases(frame: ModelFrame, drop_aliased: bool) -> BoolArray:
+    aliased = aliased_columns(frame.matrix)
     if aliased.any() and not drop_aliased:
         names = [
             name for name, is_aliased in zip(frame.columns, aliased, strict=True) if is_aliased
@@ -271,6 +272,7 @@ def _check_rank(frame: ModelFrame, aliased: BoolArray, drop_aliased: bool) -> No
             f"{frame.n} analysed rows leave no residual degrees of freedom beside "
             f"{aliased.size - aliased.sum()} coefficients of {frame.formula!r}."
         )
+    return aliased
 
 
 def _check_variation(frame: ModelFrame, fit: LeastSquares, vcov: str) -> None:
@@ -280,13 +282,13 @@ def _check_variation(frame: ModelFrame, fit: LeastSquares, vcov: str) -> None:
             f"Outcome {frame.outcome!r} is {frame.response[0]:g} in all {frame.n} analysed rows: "
             "no standard error."
         )
-    if np.sqrt(fit.residual_sum_sq / frame.n) < EXACT_FIT * np.linalg.norm(frame.response):
+    if np.sqrt(fit.residual_sum_sq / frame.n) < EXACT_FIT * np.abs(frame.response).max():
         raise DataError(
             f"{frame.formula!r} reproduces the outcome exactly: no residual variation is left."
         )
     saturated = np.flatnonzero(fit.leverage > 1 - LEVERAGE_MARGIN)
     if vcov in ("HC2", "HC3", "HC4") and saturated.size:
-        first = frame.analysed.index[saturated[0]]
+        first = frame.analysed.index[saturated].tolist()[0]
         raise DataError(
             f"vcov={vcov!r} is not defined: {saturated.size} row(s), the first {first!r}, have "
             "leverage one (a coefficient of their own); use 'HC1' or 'ols'."
@@ -317,6 +319,11 @@ def _method(formula: str, vcov: str, frame: ModelFrame, aliased: BoolArray) -> s
 
 def _aliased_names(frame: ModelFrame, aliased: BoolArray) -> list[str]:
     return [name for name, is_out in zip(frame.columns, aliased, strict=True) if is_out]
+
+
+def _lock(*arrays: FloatArray | BoolArray) -> None:
+    for array in arrays:
+        array.flags.writeable = False
 
 
 def _escaped(text: str) -> str:

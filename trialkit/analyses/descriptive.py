@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan, sqrt
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,12 @@ from trialkit.analyses.choices import check_choice
 from trialkit.data.levels import arm_levels, factor_levels
 from trialkit.data.vectors import label_codes, number_vector, require_frame
 from trialkit.errors import SpecError
-from trialkit.results import ard, display
+from trialkit.results import Estimate, ard, display
 from trialkit.results.columns import freeze_columns, matching_rows, take_rows
 from trialkit.typing import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SummaryTable", "summarize"]
 
@@ -72,6 +75,42 @@ class SummaryTable:
         """One row a statistic; columns as in `EstimateTable.to_ard`."""
         return ard.analysis_results(
             self.frame(), keys=tuple(self.keys), variable=self.variable, notes=()
+        )
+
+    def plot(self, ax: Axes | None = None, *, ci_level: float = 0.95) -> Axes:
+        """Means with t intervals (each mean's own SE, n - 1 df) over the one column of `by`.
+
+        The levels stand in the table's order, the first arm is the reference. A mean of a
+        single value has no interval. Raises SpecError unless the table has one `by` column.
+        """
+        from trialkit.figures.profile import profile
+
+        groups = [name for name in self.keys if name != "arm"]
+        if len(groups) != 1:
+            raise SpecError(
+                f"plot() draws means over one column of `by`; this table has {len(groups)}: "
+                f"{', '.join(groups) or 'none'}."
+            )
+        (group,) = groups
+        visits = list(dict.fromkeys(self.keys[group]))
+        curves: list[dict[str, FloatArray]] = [{}, {}, {}]
+        for arm in dict.fromkeys(self.keys["arm"]):
+            for curve in curves:
+                curve[str(arm)] = np.full(len(visits), nan)
+        for row, arm in enumerate(self.keys["arm"]):
+            mean = _mean_with_interval(self.statistics, row, ci_level)
+            column = visits.index(self.keys[group][row])
+            values = (mean.estimate, mean.ci_low, mean.ci_high)
+            for curve, value in zip(curves, values, strict=True):
+                curve[str(arm)][column] = value
+        centre, low, high = curves
+        return profile(
+            visits=[str(visit) for visit in visits],
+            centre=centre,
+            low=low,
+            high=high,
+            y_label=f"Mean {self.variable} ({100 * ci_level:g}% CI)",
+            ax=ax,
         )
 
 
@@ -155,4 +194,20 @@ def _statistics(values: FloatArray, quantile_method: str) -> tuple[float, ...]:
         float(q3),
         float(np.min(observed)),
         float(np.max(observed)),
+    )
+
+
+def _mean_with_interval(
+    statistics: Mapping[str, tuple[float, ...]], row: int, ci_level: float
+) -> Estimate:
+    n = int(statistics["n"][row])
+    return Estimate.from_t(
+        label="mean",
+        estimate=statistics["mean"][row],
+        se=statistics["se"][row],
+        df=n - 1,
+        n=n,
+        method="one-sample t interval",
+        ci_level=ci_level,
+        scale="mean",
     )

@@ -12,30 +12,15 @@ from typing import Literal
 import numpy as np
 
 from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
-from trialkit.analyses.linear_fit import LinearFit, linear_estimates
-from trialkit.analyses.reference_grid import Visits, mean_cells, weights_phrase
-from trialkit.analyses.simultaneous import adjust_contrasts, check_adjustment
+from trialkit.analyses.linear_fit import Inference, LinearFit, linear_estimates
+from trialkit.analyses.reference_grid import MeanWeights, Visits, mean_cells, weights_phrase
+from trialkit.analyses.simultaneous import ContrastAdjustment, Multiplicity, adjust_contrasts
 from trialkit.analyses.term_tests import term_tests
-from trialkit.results import Estimate, EstimateTable, TestTable, check_alternative, check_level
-from trialkit.typing import Alternative, FloatArray
+from trialkit.results import Estimate, EstimateTable, TestTable, check_level
+from trialkit.typing import Alternative, FloatArray, IntArray, Scale
 
-__all__ = ["ContrastAdjustment", "LinearEstimates", "MeanWeights"]
+__all__ = ["LinearEstimates", "with_sums_of_squares"]
 
-MeanWeights = Literal["equal", "observed", "counterfactual"]
-ContrastAdjustment = Literal[
-    "none",
-    "bonferroni",
-    "sidak",
-    "holm",
-    "hochberg",
-    "hommel",
-    "fdr_bh",
-    "fdr_by",
-    "dunnett",
-    "dunnett-stepdown",
-    "tukey",
-    "mvt",
-]
 ALIASED = "aliased: a combination of columns before it"
 
 
@@ -107,31 +92,33 @@ class LinearEstimates:
         factors whose levels are reported apart; `visits` lists visits, or maps visits to
         weights and averages. `n` counts the analysed rows of the arm. A mean that the data do
         not determine is a row without a value, whose status says so.
+
+        Example
+        -------
+        >>> import pandas as pd
+        >>> import trialkit as tk
+        >>> data = pd.DataFrame({
+        ...     "ARM": ["Placebo"] * 3 + ["3 mg"] * 3 + ["6 mg"] * 3,
+        ...     "BASE": [5.0, 6.0, 7.0, 6.0, 7.0, 8.0, 4.0, 6.0, 8.0],
+        ...     "CHG": [-1.0, 0.0, -1.0, -1.0, -2.0, -2.0, -3.0, -2.0, -4.0],
+        ... })
+        >>> fit = tk.ancova("CHG ~ ARM + BASE", data, arm="ARM", reference="Placebo")
+        >>> means = fit.lsmeans()
+        >>> [(row.label, round(row.estimate, 3)) for row in means.estimates]
+        [('Placebo', -0.75), ('3 mg', -1.5), ('6 mg', -3.083)]
         """
-        check_level(ci_level)
-        check_alternative(alternative)
-        names = _names(by)
-        cells = mean_cells(self, weights=weights, at=at, by=names, visits=visits)
-        n_groups, n_arms, n_columns = cells.rows.shape
-        arms = cells.arms * n_groups
-        groups = np.repeat(np.arange(n_groups), n_arms)
-        estimates = linear_estimates(
+        inference = Inference(ci_level, alternative, null)
+        cells = mean_cells(self, weights=weights, at=at, by=_names(by), visits=visits)
+        return _table(
             self,
-            cells.rows.reshape(-1, n_columns),
-            labels=[str(arm) for arm in arms],
-            counts=cells.counts.ravel().tolist(),
+            cells.rows,
+            key="arm",
+            labels=cells.arms,
+            groups=cells.keys,
+            counts=cells.counts,
             scale="mean",
-            method=f"{self.method}; {weights_phrase(self, weights, at)}",
-            ci_level=ci_level,
-            alternative=alternative,
-            null=null,
-        )
-        keys = {name: [values[g] for g in groups] for name, values in cells.keys.items()}
-        return EstimateTable(
-            estimates=estimates,
-            keys={"arm": arms, **{name: tuple(values) for name, values in keys.items()}},
-            variable=self.model_frame.outcome,
-            notes=self.model_frame.notes,
+            method=weights_phrase(self, weights, at),
+            inference=inference,
         )
 
     def contrasts(
@@ -165,45 +152,43 @@ class LinearEstimates:
 
         References: Dunnett (1955), doi:10.1080/01621459.1955.10501294;
         Kramer (1956), doi:10.2307/3001469.
+
+        Example
+        -------
+        >>> import pandas as pd
+        >>> import trialkit as tk
+        >>> data = pd.DataFrame({
+        ...     "ARM": ["Placebo"] * 3 + ["3 mg"] * 3 + ["6 mg"] * 3,
+        ...     "BASE": [5.0, 6.0, 7.0, 6.0, 7.0, 8.0, 4.0, 6.0, 8.0],
+        ...     "CHG": [-1.0, 0.0, -1.0, -1.0, -2.0, -2.0, -3.0, -2.0, -4.0],
+        ... })
+        >>> fit = tk.ancova("CHG ~ ARM + BASE", data, arm="ARM", reference="Placebo")
+        >>> table = fit.contrasts(adjust="dunnett")
+        >>> [(row.label, round(row.estimate, 3)) for row in table.estimates]
+        [('3 mg - Placebo', -0.75), ('6 mg - Placebo', -2.333)]
+        >>> [round(p, 3) for p in table.p_adjusted]
+        [0.44, 0.019]
         """
-        check_level(ci_level)
-        check_alternative(alternative)
-        names = _names(by)
-        cells = mean_cells(self, weights=weights, at=at, by=names, visits=visits)
+        inference = Inference(ci_level, alternative, null)
+        cells = mean_cells(self, weights=weights, at=at, by=_names(by), visits=visits)
         compared = arm_contrasts(kind, cells.arms)
-        n_groups = cells.rows.shape[0]
-        check_adjustment(
-            adjust, family, kind=compared.kind, alternative=alternative, n_groups=n_groups
-        )
+        request = Multiplicity(adjust, family, alternative)
+        request.check(kind=compared.kind, n_groups=len(cells.rows))
         rows = np.einsum("qk,gkp->gqp", compared.weights, cells.rows)
-        rows = rows.reshape(-1, rows.shape[-1])
-        labels = compared.names * n_groups
-        groups = np.repeat(np.arange(n_groups), len(compared.names))
-        estimates = linear_estimates(
+        table = _table(
             self,
             rows,
-            labels=labels,
-            counts=[self.n] * len(labels),
+            key="contrast",
+            labels=compared.names,
+            groups=cells.keys,
+            counts=np.full(rows.shape[:2], self.n),
             scale="difference",
-            method=f"{self.method}; {weights_phrase(self, weights, at)}",
-            ci_level=ci_level,
-            alternative=alternative,
-            null=null,
+            method=weights_phrase(self, weights, at),
+            inference=inference,
         )
-        keys = {name: [values[g] for g in groups] for name, values in cells.keys.items()}
-        table = EstimateTable(
-            estimates=estimates,
-            keys={"contrast": labels, **{name: tuple(values) for name, values in keys.items()}},
-            variable=self.model_frame.outcome,
-            notes=self.model_frame.notes,
-        )
+        flat = rows.reshape(-1, rows.shape[-1])
         return adjust_contrasts(
-            table,
-            _covariance(self.vcov, rows),
-            adjust=adjust,
-            family=family,
-            alternative=alternative,
-            n_arms=len(cells.arms),
+            table, flat @ self.vcov @ flat.T, request=request, n_arms=len(cells.arms)
         )
 
     def type3(self: LinearFit) -> TestTable:
@@ -227,8 +212,41 @@ def _names(by: str | Sequence[str] | None) -> tuple[str, ...]:
     return (by,) if isinstance(by, str) else tuple(by)
 
 
-def _covariance(vcov: FloatArray, rows: FloatArray) -> FloatArray:
-    return np.asarray(rows @ vcov @ rows.T)
+def _table(
+    fit: LinearFit,
+    rows: FloatArray,
+    *,
+    key: str,
+    labels: Sequence[object],
+    groups: Mapping[str, Sequence[object]],
+    counts: IntArray,
+    scale: Scale,
+    method: str,
+    inference: Inference,
+) -> EstimateTable:
+    """Estimates of L b for rows L (groups, labels, P), keyed by label within group."""
+    n_groups, n_labels, n_columns = rows.shape
+    repeated = tuple(labels) * n_groups
+    return EstimateTable(
+        estimates=linear_estimates(
+            fit,
+            rows.reshape(-1, n_columns),
+            labels=[str(label) for label in repeated],
+            counts=counts.ravel().tolist(),
+            scale=scale,
+            method=f"{fit.method}; {method}",
+            inference=inference,
+        ),
+        keys={
+            key: repeated,
+            **{
+                name: tuple(value for value in values for _ in range(n_labels))
+                for name, values in groups.items()
+            },
+        },
+        variable=fit.model_frame.outcome,
+        notes=fit.model_frame.notes,
+    )
 
 
 def with_sums_of_squares(table: TestTable, sigma_squared: float) -> TestTable:

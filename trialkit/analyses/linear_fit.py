@@ -8,6 +8,7 @@ the fit's own affair.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,12 +16,25 @@ import numpy as np
 from trialkit.data.model_frame import ModelFrame
 from trialkit.kernels.estimability import is_estimable
 from trialkit.kernels.linear import WaldTest
-from trialkit.results import Estimate
+from trialkit.results import Estimate, check_alternative, check_level
 from trialkit.typing import Alternative, BoolArray, FloatArray, Scale
 
-__all__ = ["NOT_ESTIMABLE", "LinearFit", "linear_estimates"]
+__all__ = ["NOT_ESTIMABLE", "Inference", "LinearFit", "linear_estimates"]
 
 NOT_ESTIMABLE = "not estimable: the analysed rows do not determine it"
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What is asked of every estimate of a table: level, direction, null value."""
+
+    ci_level: float
+    alternative: Alternative
+    null: float
+
+    def __post_init__(self) -> None:
+        check_level(self.ci_level)
+        check_alternative(self.alternative)
 
 
 class LinearFit(Protocol):
@@ -88,9 +102,7 @@ def linear_estimates(
     counts: Sequence[int],
     scale: Scale,
     method: str,
-    ci_level: float,
-    alternative: Alternative,
-    null: float,
+    inference: Inference,
 ) -> tuple[Estimate, ...]:
     """L b with its standard error for each row of L (m, P); a row that has no value says so."""
     estimable = is_estimable(rows, fit.null_space)
@@ -102,7 +114,7 @@ def linear_estimates(
                 status=NOT_ESTIMABLE,
                 n=n,
                 method=method,
-                ci_level=ci_level,
+                ci_level=inference.ci_level,
                 scale=scale,
             )
         else:
@@ -113,9 +125,9 @@ def linear_estimates(
                 df=fit.df(row),
                 n=n,
                 method=method,
-                ci_level=ci_level,
-                alternative=alternative,
-                null=null,
+                ci_level=inference.ci_level,
+                alternative=inference.alternative,
+                null=inference.null,
                 scale=scale,
             )
         estimates.append(estimate)

@@ -12,17 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import isclose, isfinite, prod
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.choices import check_choice
 from trialkit.analyses.linear_fit import LinearFit
 from trialkit.data.model_frame import Factor
 from trialkit.errors import SpecError
-from trialkit.typing import FloatArray
+from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["MEAN_WEIGHTS", "Cells", "Visits", "mean_cells", "weights_phrase"]
+__all__ = ["MEAN_WEIGHTS", "Cells", "MeanWeights", "Visits", "mean_cells", "weights_phrase"]
 
+MeanWeights = Literal["equal", "observed", "counterfactual"]
 MEAN_WEIGHTS = {
     "equal": "equal weights",
     "observed": "observed marginal weights",
@@ -43,7 +46,7 @@ class Cells:
     """
 
     rows: FloatArray
-    counts: np.ndarray
+    counts: IntArray
     arms: tuple[object, ...]
     keys: Mapping[str, tuple[object, ...]]
 
@@ -57,8 +60,7 @@ def mean_cells(
     visits: Visits,
 ) -> Cells:
     """Rows of L for every arm, within every visit and every level of `by`."""
-    if weights not in MEAN_WEIGHTS:
-        raise SpecError(f"weights={weights!r} is not offered; allowed: {', '.join(MEAN_WEIGHTS)}.")
+    check_choice("weights", weights, MEAN_WEIGHTS)
     frame = fit.model_frame
     fixed = _checked_at(fit, dict(at or {}), by)
     _check_by(fit, by)

@@ -10,20 +10,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, nan, sqrt
+from typing import Literal, get_args
 
 import numpy as np
 
+from trialkit.analyses.choices import check_choice
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.multivariate_t import DESCRIPTIONS, MaxT, max_t
 from trialkit.kernels.studentized_range import range_critical_value, range_tail
 from trialkit.results import Estimate, EstimateTable
 from trialkit.typing import Alternative, FloatArray
 
-__all__ = ["ADJUSTMENTS", "adjust_contrasts", "check_adjustment"]
+__all__ = ["ContrastAdjustment", "Multiplicity", "adjust_contrasts"]
 
-JOINT = ("dunnett", "dunnett-stepdown", "tukey", "mvt")
+ContrastAdjustment = Literal[
+    "none",
+    "bonferroni",
+    "sidak",
+    "holm",
+    "hochberg",
+    "hommel",
+    "fdr_bh",
+    "fdr_by",
+    "dunnett",
+    "dunnett-stepdown",
+    "tukey",
+    "mvt",
+]
+# From the p-values alone, and without an interval of their own.
 STEPWISE = ("holm", "hochberg", "hommel", "fdr_bh", "fdr_by")
-ADJUSTMENTS = ("none", "bonferroni", "sidak", *STEPWISE, *JOINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Multiplicity:
+    """The adjustment asked for, over which family, in which direction."""
+
+    adjust: ContrastAdjustment
+    family: Literal["all"] | None
+    alternative: Alternative
+
+    def check(self, *, kind: str, n_groups: int) -> None:
+        """Raise SpecError where it is not offered, or is not made for contrasts of this kind."""
+        check_choice("adjust", self.adjust, get_args(ContrastAdjustment))
+        if self.family not in (None, "all"):
+            raise SpecError(
+                f"family={self.family!r} is not offered; allowed: None (within visit), 'all'."
+            )
+        if self.adjust.startswith("dunnett") and kind != "reference":
+            raise SpecError(
+                f"adjust={self.adjust!r} is for comparisons with the reference "
+                "(kind='reference'); use 'tukey' for all pairs, 'mvt' for other contrasts."
+            )
+        if self.adjust == "tukey":
+            self._check_tukey(kind=kind, n_groups=n_groups)
+
+    def _check_tukey(self, *, kind: str, n_groups: int) -> None:
+        if kind != "pairwise":
+            raise SpecError(
+                "adjust='tukey' is for all pairs of arms (kind='pairwise'); use 'dunnett' for "
+                "comparisons with the reference, 'mvt' for other contrasts."
+            )
+        if self.alternative != "two-sided":
+            raise SpecError("adjust='tukey' is two-sided; use 'mvt' for one-sided contrasts.")
+        if self.family == "all" and n_groups > 1:
+            raise SpecError("adjust='tukey' holds within a visit; use 'mvt' for family='all'.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,59 +85,27 @@ class _Family:
     correlation: FloatArray
 
 
-def check_adjustment(
-    adjust: str, family: str | None, *, kind: str, alternative: Alternative, n_groups: int
-) -> None:
-    """Raise SpecError where `adjust` is not offered, or is not made for these contrasts."""
-    if adjust not in ADJUSTMENTS:
-        raise SpecError(f"adjust={adjust!r} is not offered; allowed: {', '.join(ADJUSTMENTS)}.")
-    if family not in (None, "all"):
-        raise SpecError(f"family={family!r} is not offered; allowed: None (within visit), 'all'.")
-    if adjust.startswith("dunnett") and kind != "reference":
-        raise SpecError(
-            f"adjust={adjust!r} is for comparisons with the reference (kind='reference'); "
-            "use 'tukey' for all pairs, 'mvt' for other contrasts."
-        )
-    if adjust == "tukey":
-        if kind != "pairwise":
-            raise SpecError(
-                "adjust='tukey' is for all pairs of arms (kind='pairwise'); use 'dunnett' for "
-                "comparisons with the reference, 'mvt' for other contrasts."
-            )
-        if alternative != "two-sided":
-            raise SpecError("adjust='tukey' is two-sided; use 'mvt' for one-sided contrasts.")
-        if family == "all" and n_groups > 1:
-            raise SpecError("adjust='tukey' holds within a visit; use 'mvt' for family='all'.")
-
-
 def adjust_contrasts(
-    table: EstimateTable,
-    covariance: FloatArray,
-    *,
-    adjust: str,
-    family: str | None,
-    alternative: Alternative,
-    n_arms: int,
+    table: EstimateTable, covariance: FloatArray, *, request: Multiplicity, n_arms: int
 ) -> EstimateTable:
     """Add `p_adjusted`, and simultaneous intervals where the method has them.
 
-    `covariance` (m, m) is that of the m estimates; `adjust` has passed `check_adjustment`.
+    `covariance` (m, m) is that of the m estimates; `request` has passed its check.
     """
-    if adjust == "none":
+    if request.adjust == "none":
         return table
-    apart = [] if family == "all" else [key for key in table.keys if key != "contrast"]
+    apart = [key for key in table.keys if key != "contrast" and request.family is None]
     families = _families(table, apart, covariance)
-    if adjust in STEPWISE:
-        return table.adjust(adjust, family=apart)
-    if adjust in ("bonferroni", "sidak"):
-        adjusted = table.adjust(adjust, family=apart)
-        ends = _by_count(families, adjust, alternative)
-        return _with_intervals(adjusted, ends)
+    if request.adjust in STEPWISE:
+        return table.adjust(request.adjust, family=apart)
+    if request.adjust in ("bonferroni", "sidak"):
+        adjusted = table.adjust(request.adjust, family=apart)
+        return _with_intervals(adjusted, _by_count(families, request))
     for members in families:
-        _refuse_undefined(members, adjust)
-    if adjust == "tukey":
+        _refuse_undefined(members, request.adjust)
+    if request.adjust == "tukey":
         return _tukey(table, families, n_arms)
-    return _joint(table, families, adjust, alternative)
+    return _joint(table, families, request.adjust, request.alternative)
 
 
 def _families(table: EstimateTable, apart: Sequence[str], covariance: FloatArray) -> list[_Family]:
@@ -120,16 +138,14 @@ def _refuse_undefined(family: _Family, adjust: str) -> None:
             )
 
 
-def _by_count(
-    families: Sequence[_Family], adjust: str, alternative: Alternative
-) -> dict[int, tuple[float, float]]:
+def _by_count(families: Sequence[_Family], request: Multiplicity) -> dict[int, tuple[float, float]]:
     """Intervals of Bonferroni and Sidak: each at a level that depends on the number alone."""
     ends = {}
     for family in families:
         m = len(family.positions)
         for position, row in zip(family.positions, family.rows, strict=True):
             alpha = 1.0 - row.ci_level
-            each = alpha / m if adjust == "bonferroni" else -np.expm1(np.log1p(-alpha) / m)
+            each = alpha / m if request.adjust == "bonferroni" else -np.expm1(np.log1p(-alpha) / m)
             if row.status != "ok":
                 ends[position] = (nan, nan)
                 continue
@@ -141,7 +157,7 @@ def _by_count(
                 n=row.n,
                 method=row.method,
                 ci_level=1.0 - each,
-                alternative=alternative,
+                alternative=request.alternative,
             )
             ends[position] = (wider.ci_low, wider.ci_high)
     return ends

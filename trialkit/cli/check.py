@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ _HABIT = {
     "baseline": ("BASE",),
 }
 _REFERENCE = "Placebo"
+# What only data of events or doses have (AESEQ, AEDECOD, EXTRT): several rows a subject.
+_RECORD = re.compile(r"^(ASEQ|[A-Z]{2}(SEQ|TERM|DECOD|TRT))$")
+# Findings printed of each rule; the rest are counted.
+SHOWN_A_RULE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +77,12 @@ def _check_data(path: Path, roles: Roles) -> bool:
         return False
     say(f"{path.name}: {len(frame)} rows, {len(frame.columns)} columns.")
     report = check(frame, _design(frame, roles))
-    for row in report.frame().to_dict("records"):
-        mark = "" if row["severity"] == "error" else f"{row['severity']}: "
-        say(f"{row['rule']}: {mark}{row['message']}")
+    for rule, rows in report.frame().groupby("rule", sort=False, observed=True):
+        for row in rows.head(SHOWN_A_RULE).to_dict("records"):
+            mark = "" if row["severity"] == "error" else f"{row['severity']}: "
+            say(f"{rule}: {mark}{row['message']}")
+        if len(rows) > SHOWN_A_RULE:
+            say(f"{rule}: ... and {len(rows) - SHOWN_A_RULE} more.")
     for note in report.notes:
         say(note)
     if report.is_sound:
@@ -87,6 +95,10 @@ def _design(frame: pd.DataFrame, roles: Roles) -> Parallel | None:
     found = _by_habit(frame, roles)
     if found.subject is None or found.arm is None:
         say("No design: no column of the subject (--subject) or of the arm (--arm) is known.")
+        return None
+    records = [str(name) for name in frame.columns if _RECORD.match(str(name))]
+    if records and found.visit is None and roles == Roles():
+        say(f"No design: {records[0]} marks records, of which a subject has several.")
         return None
     say(f"As a parallel design with {_named(found)}.")
     return Parallel(

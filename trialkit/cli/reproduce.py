@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trialkit import studies
 from trialkit.cli.files import write_outputs
 from trialkit.cli.terminal import (
+    column_widths,
     console,
     is_terminal,
+    line,
     plain_table,
     progress_console,
     say,
-    terminal_table,
 )
-from trialkit.report.verdicts import COUNTED, range_of, records_of, tally, verdict_of
+from trialkit.report.verdicts import (
+    COUNTED,
+    UNVERIFIED_MARK,
+    Record,
+    by_cell,
+    marked_statistic,
+    note_numbers,
+    published_marked,
+    range_of,
+    records_of,
+    tally,
+    verdict_of,
+)
 
 if TYPE_CHECKING:
     from trialkit.studies.reproduction import Reproduction
@@ -73,8 +86,7 @@ def _print_json(results: Sequence[Reproduction]) -> None:
 
 def _print(result: Reproduction) -> None:
     records = records_of(result.frame())
-    notes = list(dict.fromkeys(str(record["note"]) for record in records if record["note"]))
-    numbers = {note: number for number, note in enumerate(notes, start=1)}
+    numbers = note_numbers(records)
     if is_terminal():
         _print_wrapped(result, records, numbers)
     else:
@@ -82,30 +94,28 @@ def _print(result: Reproduction) -> None:
 
 
 def _print_wrapped(
-    result: Reproduction, records: Sequence[Mapping[str, object]], numbers: Mapping[str, int]
+    result: Reproduction, records: Sequence[Record], numbers: Mapping[str, int]
 ) -> None:
-    """For a person: one table a study, each arm, outcome and time as a line of its own."""
+    """For a person: under each arm, outcome and time, a line a statistic."""
     from rich.text import Text
 
-    table = terminal_table(_HEADINGS, is_number=_IS_NUMBER)
+    cells = {id(record): _cells(record, numbers, gap="\n") for record in records}
     screen = console()
-    screen.print()
-    screen.print(Text(result.name, style="bold"))
-    previous = ""
-    for record in records:
-        cell = ", ".join(str(record[key]) for key in _CELL if record[key])
-        if cell != previous:
-            table.add_row(Text(cell, style="italic"))
-            previous = cell
-        table.add_row(*_cells(record, numbers, gap="\n"), style=_style(record))
-    screen.print(table)
-    for note, number in numbers.items():
-        screen.print(Text(f"[{number}] {note}", style="dim"))
-    screen.print(Text(tally(result.counts()), style="bold"))
+    widths = column_widths([_HEADINGS, *cells.values()], total=screen.width)
+    screen.print(Text(f"\n{result.name}", style="bold"))
+    screen.print(line(_HEADINGS, widths, is_number=_IS_NUMBER, style="underline"))
+    for cell, rows in by_cell(records).items():
+        screen.print(Text(cell, style="italic"))
+        for record in rows:
+            row = cells[id(record)]
+            screen.print(line(row, widths, is_number=_IS_NUMBER, style=_style(record)))
+    for text in _foot(records, numbers):
+        screen.print(Text(text, style="dim"))
+    screen.print(Text(tally(result.counts(), n_failures=len(result.failures)), style="bold"))
 
 
 def _print_plain(
-    result: Reproduction, records: Sequence[Mapping[str, object]], numbers: Mapping[str, int]
+    result: Reproduction, records: Sequence[Record], numbers: Mapping[str, int]
 ) -> None:
     """For a pipe: every row complete in one line."""
     rows = [
@@ -115,18 +125,17 @@ def _print_plain(
     headings = ("Arm", "Outcome", "Time", *_HEADINGS)
     say(result.name)
     say(plain_table(headings, rows, is_number=(False, False, False, *_IS_NUMBER)))
-    for note, number in numbers.items():
-        say(f"[{number}] {note}")
-    say(tally(result.counts()))
+    for text in _foot(records, numbers):
+        say(text)
+    say(tally(result.counts(), n_failures=len(result.failures)))
     say()
 
 
-def _cells(record: Mapping[str, object], numbers: Mapping[str, int], *, gap: str) -> list[str]:
-    note, span = str(record["note"]), range_of(record)
-    mark = f" [{numbers[note]}]" if note else ""
+def _cells(record: Record, numbers: Mapping[str, int], *, gap: str) -> list[str]:
+    span = range_of(record)
     return [
-        f"{record['statistic']}{mark}",
-        str(record["published"]),
+        marked_statistic(record, numbers),
+        published_marked(record),
         f"{record['reproduced_printed']}{gap}({span})"
         if span
         else str(record["reproduced_printed"]),
@@ -135,7 +144,18 @@ def _cells(record: Mapping[str, object], numbers: Mapping[str, int], *, gap: str
     ]
 
 
-def _style(record: Mapping[str, object]) -> str:
+def _foot(records: Sequence[Record], numbers: Mapping[str, int]) -> Iterator[str]:
+    """What the marks of a table mean."""
+    for note, number in numbers.items():
+        yield f"[{number}] {note}"
+    if any(published_marked(record).endswith(UNVERIFIED_MARK) for record in records):
+        yield (
+            f"{UNVERIFIED_MARK} transcribed by a third party or quoted elsewhere; not read in the "
+            "paper, its abstract or its registry entry."
+        )
+
+
+def _style(record: Record) -> str:
     if record["agrees"] is False:
         return "bold red"
     return "" if record["basis"] in COUNTED else "dim"

@@ -27,6 +27,13 @@ _DAY_NAME = re.compile(r"A(?:ST|EN)?DY|VISITDY|(?!BODY)[A-Z]{2}(?:ST|EN)?DY")
 _START_NAME = re.compile(r"(?P<stem>[A-Z0-9]*?)(?P<part>ST|S)(?P<kind>DT|DTC|DTM|DY)")
 # When a subject's time begins; the first that the data have is used.
 _ORIGINS = ("RANDDT", "RANDDTC", "RANDDTM", "TRTSDT", "TRTSDTM", "RFSTDTC")
+# Dates of one subject that follow each other.
+_MILESTONES = (
+    ("RANDDT", "TRTSDT"),
+    ("RANDDT", "EOSDT"),
+    ("TRTSDT", "EOSDT"),
+    ("TRTSDT", "DTHDT"),
+)
 _VISIT_DATES = ("ADT", "ADTM", "ADTC")
 # Labels of visits that come before treatment whatever their number.
 _BEFORE_TREATMENT = re.compile(
@@ -179,8 +186,7 @@ def _date_pairs(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
             end = f"{match['stem']}{ending}{match['kind']}"
             if end in frame:
                 yield column, end
-    if "RANDDT" in frame and "TRTSDT" in frame:
-        yield "RANDDT", "TRTSDT"
+    yield from ((first, last) for first, last in _MILESTONES if {first, last} <= {*frame.columns})
 
 
 def _days_of(frame: pd.DataFrame, column: str) -> DayRange:

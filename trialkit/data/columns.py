@@ -16,7 +16,15 @@ import pandas as pd
 
 from trialkit.errors import DataError
 
-__all__ = ["EXACT_INTEGER", "finish", "integer_column", "require_names", "text_column"]
+__all__ = [
+    "EXACT_INTEGER",
+    "finish",
+    "fits_int64",
+    "integer_column",
+    "require_names",
+    "require_plain_index",
+    "text_column",
+]
 
 # Beyond this, neighbouring whole numbers share one float64.
 EXACT_INTEGER = 2**53
@@ -72,10 +80,19 @@ def require_names(path: Path, names: Sequence[str], *, ignore_case: bool = False
         )
 
 
+def require_plain_index(frame: pd.DataFrame) -> None:
+    """Raise DataError for an index that carries information, which no file written here keeps."""
+    if frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index.dtype):
+        raise DataError(
+            f"The frame has the index {list(frame.index.names)!r}, which the file would not keep: "
+            "reset_index() makes it a column, reset_index(drop=True) discards it."
+        )
+
+
 def finish(
     columns: Mapping[str, pd.Series[Any]], n_rows: int, labels: Mapping[str, str | None]
 ) -> pd.DataFrame:
     """The frame, with the labels that are not empty in `attrs["labels"]`."""
     frame = pd.DataFrame(dict(columns), index=pd.RangeIndex(n_rows))
-    frame.attrs["labels"] = {name: label for name, label in labels.items() if label}
+    frame.attrs["labels"] = {name: labels[name] for name in columns if labels.get(name)}
     return frame

@@ -103,6 +103,7 @@ def _convert(
 def _string(cell: Any) -> str:
     if not isinstance(cell, str):
         raise TypeError
+    cell.encode("utf-8")  # half of a surrogate pair can be escaped in JSON, but is no text
     return cell
 
 

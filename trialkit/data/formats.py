@@ -6,6 +6,7 @@ one that trusts the content alone hides that somebody mixed files up.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,8 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (b"<html", "an HTML page", "download the data file itself"),
 )
 
+# An object that opens with a key, or nested arrays; a CSV quotes a field that holds a quote.
+_JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{])')
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 
@@ -101,10 +104,10 @@ def require_agreement(path: Path, head: bytes, declared: Format) -> None:
     found = _content(head)
     if found == declared or (found == "json" and declared == "ndjson"):
         return
-    if declared == "csv" and found == "json":
-        # A CSV may begin with a bracket; only JSON opens an object or nests straight away.
-        if not head.removeprefix(_BOM).lstrip()[:1] == b"{":
-            return
+    if declared == "csv" and found is None:
+        return  # decoding names the byte and line
+    if declared in ("json", "ndjson") and head.removeprefix(_BOM).lstrip()[:1] in (b"{", b"["):
+        return  # parsing names the line and column
     if found is None:
         raise DataError(
             f"{path} is named {path.suffix} but its first bytes are not "
@@ -129,9 +132,7 @@ def _content(head: bytes) -> Format | None:
             return found
     if head.startswith(_UTF16):
         return "csv"
-    text = head.removeprefix(_BOM).lstrip()
-    if text[:1] in (b"{", b"["):
+    if _JSON.match(head.removeprefix(_BOM)):
         return "json"
-    # Text has no NUL and no control bytes beside white space in its first bytes.
-    controls = set(head[:64]) & (set(range(32)) - set(b"\t\n\r\f\x0b"))
+    controls = set(head[:64]) & (set(range(32)) - set(b"\t\n\r\f\v"))
     return None if controls else "csv"

@@ -161,6 +161,8 @@ def _refuse_comparisons(parsed: Parsed) -> None:
     """At a covariate's mean, `I(BASE > 5)` would be one of its two values: nobody's estimate."""
     for term in (*parsed.left_side, *parsed.right_side):
         for factor in term.factors:
+            if str(factor.eval_method.value) != "python":
+                continue
             tree, _ = _syntax(str(factor.expr))
             nodes = ast.walk(tree) if tree is not None else ()
             if any(isinstance(node, ast.Compare | ast.BoolOp) for node in nodes):
@@ -179,7 +181,9 @@ def _materialize(source: Any, frame: pd.DataFrame, formula: str) -> tuple[FloatA
     context: Mapping[str, Any] = FUNCTIONS
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused by name afterwards
-            matrix = source.get_model_matrix(frame, context=context, output="numpy")
+            matrix = source.get_model_matrix(
+                frame, context=context, output="numpy", na_action="ignore"
+            )
     except FormulaicError as error:
         raise SpecError(f"Formula {formula!r} cannot be evaluated: {_plain(error)}") from None
     return np.asarray(matrix, dtype=np.float64), matrix.model_spec

@@ -44,7 +44,8 @@ def arm_levels(frame: pd.DataFrame, column: str, reference: object) -> list[obje
         raise DataError(
             f"reference={reference!r} is not an arm in column {column!r}; arms: {_listed(levels)}."
         )
-    return [reference, *(level for level in levels if level != reference)]
+    own = levels[levels.index(reference)]  # 0 asks for 0.0, and the column says which it is
+    return [own, *(level for level in levels if level != own)]
 
 
 def factor_levels(frame: pd.DataFrame, column: str) -> list[object]:

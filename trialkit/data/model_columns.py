@@ -49,13 +49,14 @@ def factor_column(values: pd.Series, name: str, levels: Sequence[object]) -> pd.
     import pandas as pd
 
     labels = values.tolist()
-    strange = [label for label in dict.fromkeys(labels) if label not in levels]
+    code_of = {level: code for code, level in enumerate(levels)}
+    strange = [label for label in dict.fromkeys(labels) if label not in code_of]
     if strange:
         raise DataError(
             f"Column {name!r} has the level {strange[0]!r}, which the model does not know; "
             f"levels: {', '.join(map(repr, levels))}."
         )
-    codes = [levels.index(label) for label in labels]
+    codes = [code_of[label] for label in labels]
     column = pd.Categorical.from_codes(codes, categories=pd.Index(list(levels)))
     return pd.Series(column, index=values.index, name=name)
 
@@ -74,7 +75,7 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
         raise DataError(f"Column {name!r} is not numeric: it holds {example!r}.")
     infinite = int(np.isinf(numbers).sum())
     if infinite:
-        first = values.index[np.isinf(numbers)][0]
+        first = values.index[np.isinf(numbers)].tolist()[0]
         raise DataError(
             f"Column {name!r} has {infinite} infinite value(s), the first in row {first!r}."
         )

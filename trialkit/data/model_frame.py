@@ -143,33 +143,27 @@ def build_model_frame(
     coefficients.
     """
     parsed = parse_formula(formula)
-    needed = list(dict.fromkeys([*parsed.left, *parsed.right, *levels, *complete]))
-    if subject is not None and subject not in needed:
-        needed.append(subject)
+    subjects = () if subject is None else (subject,)
+    needed = list(dict.fromkeys([*parsed.left, *parsed.right, *levels, *complete, *subjects]))
     require_columns(data, needed)
     rows, n_excluded = _complete_rows(data, needed, formula)
     frame, notes = _analysed_frame(data, rows, parsed, levels, every_level)
-    response = _response(parsed, frame)
     matrix, spec = parsed.learn(frame)
     columns = tuple(str(name) for name in spec.column_names)
     _refuse_non_finite(matrix, columns)
-    if matrix.shape[0] < matrix.shape[1]:
-        raise DataError(
-            f"{matrix.shape[0]} analysed rows cannot determine {matrix.shape[1]} coefficients "
-            f"of {formula!r}."
-        )
-    factor_names = _factor_names(parsed, spec, frame)
+    _refuse_too_few_rows(matrix, formula)
+    factors = {name: _factor(frame[name]) for name in _factor_names(parsed, spec, frame)}
     shares, n_subjects = _subject_shares(data, rows, subject)
     return ModelFrame(
         formula=formula,
         outcome=parsed.outcome,
-        response=_locked(response),
+        response=_locked(_response(parsed, frame)),
         matrix=_locked(matrix),
         columns=columns,
         terms=_terms(spec),
-        factors={name: _factor(frame[name]) for name in factor_names},
+        factors=factors,
         covariate_means={
-            name: float(frame[name].mean()) for name in parsed.right if name not in factor_names
+            name: float(frame[name].mean()) for name in parsed.right if name not in factors
         },
         rows=rows,
         n_rows=len(data),
@@ -224,7 +218,7 @@ def _analysed_frame(
         if is_factor(columns[name]) and columns[name].cat.categories.size < 2:
             raise DataError(
                 f"Factor {name!r} has one level among the {rows.size} analysed rows "
-                f"({columns[name].iloc[0]!r}); take it out of the formula."
+                f"({columns[name].iloc[0]!r}): there is nothing to compare."
             )
     return pd.DataFrame(columns), notes
 
@@ -271,6 +265,14 @@ def _refuse_non_finite(matrix: FloatArray, columns: Sequence[str]) -> None:
     if bad.any():
         column = int(np.flatnonzero(bad.any(axis=0))[0])
         raise DataError(f"{columns[column]} is not finite in {int(bad[:, column].sum())} row(s).")
+
+
+def _refuse_too_few_rows(matrix: FloatArray, formula: str) -> None:
+    if matrix.shape[0] < matrix.shape[1]:
+        raise DataError(
+            f"{matrix.shape[0]} analysed rows cannot determine {matrix.shape[1]} coefficients "
+            f"of {formula!r}."
+        )
 
 
 def _factor_names(parsed: Parsed, spec: Any, frame: pd.DataFrame) -> list[str]:

@@ -30,9 +30,8 @@ class Numbers:
 
 def numbers_of(series: pd.Series) -> Numbers:
     """The numbers in a column of any dtype; blank text is missing, dates are no numbers."""
-    dtype = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        series = series.astype(dtype.categories.dtype)
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return _of_categories(series)
     if pd.api.types.is_numeric_dtype(series.dtype) and series.dtype.kind != "c":
         values = series.to_numpy(dtype=np.float64, na_value=nan)
         return Numbers(values, np.zeros(values.size, dtype=np.bool_), False)
@@ -47,3 +46,14 @@ def numbers_of(series: pd.Series) -> Numbers:
     is_bad = np.zeros(len(series), dtype=np.bool_)
     is_bad[suspects] = [bool(str(value).strip()) for value in series.iloc[suspects].tolist()]
     return Numbers(parsed, is_bad, not np.isnan(parsed).all())
+
+
+def _of_categories(series: pd.Series) -> Numbers:
+    """Each row has what its category has; code -1, a missing one, reads the entry put last."""
+    categories = numbers_of(pd.Series(series.cat.categories))
+    codes = series.cat.codes.to_numpy()
+    return Numbers(
+        np.append(categories.values, nan)[codes],
+        np.append(categories.is_bad, False)[codes],
+        categories.is_text,
+    )

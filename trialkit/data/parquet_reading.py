@@ -33,10 +33,11 @@ def read_parquet(path: Path, data: bytes) -> pd.DataFrame:
             f"{path}: a Parquet file ends in PAR1, this one in {data[-4:]!r}: it is cut off."
         )
     try:
-        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-    except (pa.ArrowException, OSError, EOFError) as error:
+        table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read()
+        table.validate(full=True)
+        names = [name for name in table.column_names if not _INDEX.fullmatch(name)]
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the Parquet file is damaged: {error}.") from error
-    names = [name for name in table.column_names if not _INDEX.fullmatch(name)]
     require_names(path, names)
     columns = {name: _column(path, name, table.column(name)) for name in names}
     return finish(columns, table.num_rows, _labels(table.schema.metadata))

@@ -48,8 +48,14 @@ def read_sas7bdat(path: Path, data: bytes, *, encoding: str | None) -> pd.DataFr
     """Every row and column of a SAS data set; see `trialkit.read` for the rules."""
     codec = known_encoding(encoding) if encoding else None
     on_data_pages = _check_pages(path, data)
-    frame, meta = _parse(path, codec)
-    declared = int(meta.number_rows)
+    declared = int(_parse(path, codec, metadata_only=True)[1].number_rows)
+    # Every row takes a byte at least; memory is set aside by this number, so it comes first.
+    if declared > len(data):
+        raise DataError(
+            f"{path}: the header declares {declared} rows, more than the file has bytes; it is "
+            "damaged."
+        )
+    frame, meta = _parse(path, codec, metadata_only=False)
     if len(frame) != declared or on_data_pages > declared:
         raise DataError(
             f"{path}: the header declares {declared} rows, the pages hold "
@@ -114,20 +120,27 @@ def _declared(path: Path, data: bytes) -> _Pages:
     )
 
 
-def _parse(path: Path, codec: str | None) -> tuple[pd.DataFrame, Any]:
+def _parse(path: Path, codec: str | None, *, metadata_only: bool) -> tuple[pd.DataFrame, Any]:
     import pyreadstat
 
     try:
         frame, meta = pyreadstat.read_sas7bdat(
-            path, encoding=codec, user_missing=True, disable_datetime_conversion=True
+            path,
+            metadataonly=metadata_only,
+            encoding=codec,
+            user_missing=True,
+            disable_datetime_conversion=True,
         )
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: byte 0x{error.object[error.start]:02x} in {error.object[:40]!r} is not the "
             "encoding that the header declares; pass the true one, for example encoding='cp1252'."
         ) from None
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+    # A damaged description of columns surfaces inside pyreadstat as a TypeError.
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, TypeError) as error:
         raise DataError(f"{path} cannot be read as a SAS data set: {error}.") from error
+    if meta.number_rows is None or None in meta.column_names:
+        raise DataError(f"{path}: the description of its rows and columns is damaged.")
     return frame, meta
 
 

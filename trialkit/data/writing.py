@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.data.atomic import write_bytes
+from trialkit.data.columns import require_plain_index
 from trialkit.data.csv_cells import neutralise
 from trialkit.errors import DataError, SpecError
 
@@ -70,11 +71,7 @@ def to_csv_text(frame: pd.DataFrame) -> str:
 def _names(frame: pd.DataFrame) -> list[str]:
     if frame.shape[1] == 0:
         raise DataError("The frame has no columns; there is nothing to write.")
-    if frame.index.name is not None or not pd.api.types.is_integer_dtype(frame.index.dtype):
-        raise DataError(
-            f"The frame has the index {list(frame.index.names)!r}, which a CSV does not keep: "
-            "reset_index() makes it a column, reset_index(drop=True) discards it."
-        )
+    require_plain_index(frame)
     names: list[str] = []
     for place, name in enumerate(frame.columns, start=1):
         if not isinstance(name, str) or not name or name != name.strip() or name in names:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from trialkit.data.atomic import replacing
+from trialkit.data.columns import require_plain_index
 from trialkit.data.xpt_columns import SasColumn, sas_column
 from trialkit.errors import DataError, SpecError
 
@@ -59,7 +60,7 @@ def write_xpt(
     ----------
     frame
         Text, numbers and dates. A datetime column becomes a SAS number with the format DATE9
-        where every time is midnight, DATETIME26.6 otherwise. The index is not written.
+        where every time is midnight, DATETIME26.6 otherwise. An index of labels is refused.
     path
         Ends in .xpt.
     label
@@ -75,8 +76,8 @@ def write_xpt(
     missing. Refused, each with column, count and first row: names that SAS does not allow or
     that differ in case only, labels and text too long (in bytes), text with trailing blanks or
     NUL, columns that mix text and numbers, booleans, durations and times with a zone, whole
-    numbers beyond 2**53, infinite numbers, numbers outside the range of IBM floats (5.4e-79 to
-    7.2e75), and in version 5 a last row of blanks alone, which would read as padding.
+    numbers beyond 2**53, infinite numbers, numbers outside the range of the format (5.4e-79
+    to 9.0e74), and in version 5 a last row of blanks alone, which would read as padding.
 
     Raises
     ------
@@ -143,6 +144,7 @@ def _check_names(frame: pd.DataFrame, limits: _Limits) -> dict[str, str]:
     """The labels of the frame's columns, once names and labels are known to fit."""
     if frame.shape[1] == 0:
         raise DataError("The frame has no columns; there is nothing to write.")
+    require_plain_index(frame)
     seen: set[str] = set()
     for name in frame.columns:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > limits.name:

@@ -15,8 +15,9 @@ from trialkit.typing import BoolArray, FloatArray
 
 __all__ = ["SasColumn", "sas_column"]
 
-# IBM floats reach from 16**-65 to just under 16**63.
-_SMALLEST, _LARGEST = 16.0**-65, 16.0**63
+# IBM floats reach from 2**-260 to just under 2**252; pyreadstat silently turns everything from
+# 2**249 on into the largest of them.
+_SMALLEST, _LARGEST = 2.0**-260, 2.0**249
 _SECOND = 1_000_000
 
 
@@ -80,7 +81,7 @@ def _numbers(name: str, column: pd.Series[Any]) -> SasColumn:
         name,
         column,
         ((size < _SMALLEST) & (size > 0)) | (size >= _LARGEST),
-        "outside the range of a transport file's numbers (5.4e-79 to 7.2e75)",
+        "outside the range of a transport file's numbers (5.4e-79 to 9.0e74)",
     )
     return SasColumn(values=values, is_text=False)
 

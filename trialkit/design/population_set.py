@@ -99,7 +99,7 @@ class Populations:
             for who, arm, reason in zip(self.subjects, self.planned, reasons, strict=True)
             if reason
         ]
-        return pd.DataFrame(rows, columns=["population", "subject", "arm", "reason"])
+        return pd.DataFrame(rows, columns=["population", "subject", "arm", "reason"], dtype=object)
 
     def counts(self) -> pd.DataFrame:
         """Subjects in and out of each population by arm, and in all.
@@ -138,7 +138,7 @@ class Populations:
             )
             if received is not None and received != planned
         ]
-        return pd.DataFrame(rows, columns=["subject", "arm", "actual_arm"])
+        return pd.DataFrame(rows, columns=["subject", "arm", "actual_arm"], dtype=object)
 
     def __len__(self) -> int:
         return len(self.subjects)

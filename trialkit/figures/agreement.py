@@ -29,20 +29,18 @@ def agreement(
     reproduced: ArrayLike,
     low: ArrayLike,
     high: ArrayLike,
-    is_filled: Sequence[bool],
     ax: Axes | None = None,
 ) -> Axes:
     """Draw (reproduced - published) / unit, one line a row, the first row on top.
 
     All arrays have shape (m,). `unit` is one unit of the last printed digit, so that figures of
     any scale share the axis and the band of half a unit to either side holds what prints the
-    same. A finite `low` to `high` is drawn as a line; `is_filled` tells evidence from rows that
-    are shown only. What lies beyond the edge is an arrow there.
+    same. A finite `low` to `high` is drawn as a line. What lies beyond the edge is an arrow there.
     """
     centre, step, ours, lower, upper = (
         np.asarray(values, dtype=float) for values in (published, unit, reproduced, low, high)
     )
-    axes = new_axes(7.0, 1.0 + INCHES_A_ROW * max(len(labels), 2)) if ax is None else ax
+    axes = new_axes(8.5, 1.0 + INCHES_A_ROW * max(len(labels), 2)) if ax is None else ax
     axes.axvspan(-0.5, 0.5, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0.0, color=MUTED, linewidth=0.8, zorder=1)
     for row in range(len(labels)):
@@ -58,14 +56,15 @@ def agreement(
                 row,
                 marker,
                 color=INK,
-                markerfacecolor=INK if is_filled[row] else "white",
                 markersize=5,
                 zorder=3,
             )
     axes.set_xlim(-EDGE * 1.05, EDGE * 1.05)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+    if not labels:
+        axes.text(0.0, 0.0, "nothing to compare", color=MUTED, fontsize=8, ha="center")
+    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), list(labels))
-    axes.set_xlabel("Reproduced minus published, in units of the last printed digit")
+    axes.set_xlabel("Reproduced - published [last digit]")
     axes.tick_params(axis="y", length=0)
     quiet(axes).spines["left"].set_visible(False)
     return axes

@@ -14,7 +14,10 @@ from trialkit.typing import FloatArray
 
 __all__ = ["scale_nodes"]
 
-N_NODES = 400
+# In log S the integrands are analytic up to pi / 4 from the real line, so that this distance
+# misses exp(-2 pi (pi / 4) / 0.12), or 1e-18; many df need finer steps, which a minimum gives.
+LARGEST_STEP = 0.12
+FEWEST_NODES = 96
 # e^-45 = 3e-20: what lies beyond cannot change the last digit of the sum.
 LOG_NEGLIGIBLE = 45.0
 # Coarse grid on which the support is found: log S from -120 to 4 holds df down to 0.4.
@@ -53,5 +56,6 @@ def _support(df: float, threshold: float, n_events: int) -> tuple[FloatArray, fl
         low = coarse[max(kept[0] - 1, 0)]
         high = coarse[min(kept[-1] + 1, coarse.size - 1)]
         coarse = np.linspace(low, high, coarse.size)
-    nodes = np.linspace(low, high, N_NODES)
+    n_nodes = max(FEWEST_NODES, int(np.ceil((high - low) / LARGEST_STEP)) + 1)
+    nodes = np.linspace(low, high, n_nodes)
     return nodes, float(nodes[1] - nodes[0])

@@ -12,9 +12,10 @@ doi:10.7287/peerj.preprints.26968v1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 
@@ -29,6 +30,7 @@ __all__ = [
     "MomentSums",
     "decimals_of",
     "moment_sums",
+    "nearest_level",
     "normal_level",
     "raw_stream",
     "scores_with_moments",
@@ -37,6 +39,8 @@ __all__ = [
 # Attempts from fresh starts, and moves in each, before the search gives up.
 ATTEMPTS = 6
 MOVES = 20_000
+# Share of the SD's rounding band aimed at first.
+MIDDLE = Fraction(1, 5)
 # A normal deviate is approximated by the sum of this many uniform draws (Irwin-Hall).
 UNIFORMS = 12
 UNIFORM_RANGE = 2**16
@@ -79,6 +83,18 @@ class MomentSums:
     squares_low: int
     squares_high: int
 
+    def narrowed(self, share: Fraction) -> MomentSums:
+        """The same total, with a sum of squares in the middle `share` of its band."""
+        middle = (self.squares_low + self.squares_high) // 2
+        # At least one either side: sums of squares of one total lie two apart.
+        reach = floor(Fraction(self.squares_high - self.squares_low, 2) * share) + 1
+        return MomentSums(
+            n=self.n,
+            total=self.total,
+            squares_low=max(middle - reach, self.squares_low),
+            squares_high=min(middle + reach, self.squares_high),
+        )
+
     def targets(self, *, feature: int, centre: int) -> list[Target]:
         """Targets for a score (`feature`) and its squared distance from `centre` (the next)."""
         moved = self.n * centre**2 - 2 * centre * self.total
@@ -87,6 +103,11 @@ class MomentSums:
             Target(feature=feature, low=self.total, high=self.total, scale=self.n),
             Target(feature=feature + 1, low=low, high=high, scale=max(high // 10, 1)),
         ]
+
+
+def nearest_level(levels: Sequence[int], value: int) -> int:
+    """The allowed score nearest a value, the lower of two."""
+    return min(levels, key=lambda level: abs(level - value))
 
 
 def moment_sums(
@@ -129,13 +150,18 @@ def scores_with_moments(
     low: Bound,
     high: Bound,
     at_least: Mapping[Bound, int] | None = None,
+    allowed: Sequence[int] | None = None,
+    total: int | None = None,
 ) -> IntArray:
     """Scores, in units of `step`, whose mean and SD print as given; shape (n,), random order.
 
     `mean` and `sd` are the printed texts: their decimals are the rounding. `at_least` maps a
-    score to the number of subjects at or above it. Raises DesignError with the proof where no
-    scores on the grid between `low` and `high` print the two moments, and where the counts
-    could not be met in the search (which says so: that is no proof).
+    score to the number of subjects at or above it; `allowed` lists the scores that occur, in
+    units of `step`, where not every step between the bounds does; `total` picks one of the
+    totals that print the mean. Raises DesignError with the proof where no
+    scores on the grid between `low` and `high` print the two moments, and where the counts or
+    the allowed scores could not be met in the search (which says so: that is no proof). An SD
+    near the printed one, rather than anywhere in its rounding band, is tried first.
 
     >>> scores = scores_with_moments("7.66", "1.55", n=47, low=0, high=10, rng=1)
     >>> f"{scores.mean():.2f} {scores.std(ddof=1):.2f}"
@@ -144,13 +170,23 @@ def scores_with_moments(
     grid = ScoreGrid.of(step=step, low=low, high=high)
     stream = raw_stream(rng, part="moments")
     listed = moment_sums(mean, sd, n=n, step=grid.step, low=low, high=high)
+    if total is not None:
+        listed = [sums for sums in listed if sums.total == total]
+        if not listed:
+            raise DesignError(f"A total of {total} steps does not print the mean {mean} (SD {sd}).")
     cuts = {as_fraction(cut) / grid.step: count for cut, count in (at_least or {}).items()}
     spread = as_fraction(sd) / grid.step
+    first, last = grid.bounds()
+    levels = sorted(
+        level for level in (allowed or range(first, last + 1)) if first <= level <= last
+    )
     for attempt in range(ATTEMPTS):
-        found = _search(listed[attempt % len(listed)], spread, grid, cuts, stream)
+        sums = listed[attempt % len(listed)]
+        aimed = sums.narrowed(MIDDLE) if attempt < ATTEMPTS // 2 else sums
+        found = _search(aimed, spread, levels, cuts, stream)
         if found is not None:
             return np.array(found, dtype=np.int64)
-    if not cuts:
+    if not cuts and allowed is None and total is None:
         # The search failed where an example is known: near the greatest spread, say.
         example = _example(mean, sd, n=n, grid=grid)
         if example is not None:
@@ -164,16 +200,16 @@ def scores_with_moments(
 def _search(
     sums: MomentSums,
     spread: Fraction,
-    grid: ScoreGrid,
+    levels: Sequence[int],
     cuts: Mapping[Fraction, int],
     stream: RawStream,
 ) -> list[int] | None:
     """Scores with the given sums and counts, from a start near a normal sample."""
-    low, high = grid.bounds()
     average = Fraction(sums.total, sums.n)
     centre = round(average)
     start = [
-        (min(max(normal_level(stream, mean=average, sd=spread), low), high),) for _ in range(sums.n)
+        (nearest_level(levels, normal_level(stream, mean=average, sd=spread)),)
+        for _ in range(sums.n)
     ]
     counts = [
         Target(feature=k, low=count, high=count) for k, count in enumerate(cuts.values(), start=2)
@@ -182,7 +218,7 @@ def _search(
         start,
         features=lambda row: (row[0], (row[0] - centre) ** 2, *(row[0] >= cut for cut in cuts)),
         targets=[*sums.targets(feature=0, centre=centre), *counts],
-        levels=[range(low, high + 1)],
+        levels=[levels],
         stream=stream,
         moves=MOVES,
     )

@@ -2,10 +2,10 @@
 
 `MaxT` chooses among three ways, from the correlations alone: exact by an integral over the
 angle when the statistics span two dimensions (any two comparisons; all pairs of three arms),
-exact by two integrals when the correlations are products (comparisons with a control without
-covariates; nearly every set of three), and otherwise with the first two or three exact and the
-rest by a fixed quasi-random average whose error is reported. Small probabilities are computed
-as such, never as one minus a large one.
+exact by two or three integrals when one or two common factors give the correlations
+(comparisons with a control and at most one covariate; nearly every set of four), and otherwise
+with the first few exact and the rest by a fixed quasi-random average whose error is reported.
+Small probabilities are computed as such, never as one minus a large one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special
 
+from trialkit.kernels.max_t_factors import factor_loadings, factor_tail
 from trialkit.kernels.max_t_polar import polar_factor, polar_tail
-from trialkit.kernels.max_t_product import product_loadings, product_tail
 from trialkit.kernels.max_t_sampled import further_terms
 from trialkit.typing import FloatArray
 
 __all__ = ["MaxT", "max_t"]
 
 ROOT_TOLERANCE = 1e-12
+# Finer than the error of a sampled probability, and a few evaluations fewer.
+SAMPLED_ROOT_TOLERANCE = 1e-8
 
-Way = Literal["polar", "product", "sampled"]
+Way = Literal["polar", "factors", "sampled"]
 DESCRIPTIONS = {
     "polar": "exact, integral over the angle",
-    "product": "exact, product correlations",
+    "factors": "exact, integral over common factors",
     "sampled": "quasi-random average over fixed points",
 }
 
@@ -52,8 +54,8 @@ class MaxT:
         if self.way == "polar":
             p = polar_tail(self.factor, threshold=threshold, df=df, two_sided=two_sided)
             return p, 0.0
-        if self.way == "product":
-            p = product_tail(self.factor, threshold=threshold, df=df, two_sided=two_sided)
+        if self.way == "factors":
+            p = factor_tail(self.factor, threshold=threshold, df=df, two_sided=two_sided)
             return p, 0.0
         if two_sided and threshold <= 0:
             return 1.0, 0.0
@@ -79,11 +81,8 @@ class MaxT:
         def excess(c: float) -> float:
             return log(self.tail(c, df=df, two_sided=two_sided)[0]) - log(alpha)
 
-        return float(
-            optimize.brentq(
-                excess, low - margin, high + margin, xtol=ROOT_TOLERANCE, rtol=ROOT_TOLERANCE
-            )
-        )
+        finest = SAMPLED_ROOT_TOLERANCE if self.way == "sampled" else ROOT_TOLERANCE
+        return float(optimize.brentq(excess, low - margin, high + margin, xtol=finest, rtol=finest))
 
 
 def max_t(correlation: FloatArray) -> MaxT:
@@ -92,16 +91,19 @@ def max_t(correlation: FloatArray) -> MaxT:
     polar = polar_factor(correlation)
     if polar is not None:
         return MaxT(n_statistics=k, way="polar", factor=polar)
-    product = product_loadings(correlation)
-    if product is not None:
-        return MaxT(n_statistics=k, way="product", factor=product)
+    loadings = factor_loadings(correlation)
+    if loadings is not None:
+        return MaxT(n_statistics=k, way="factors", factor=loadings)
     return MaxT(n_statistics=k, way="sampled", factor=correlation)
 
 
 def _exact_start(correlation: FloatArray) -> MaxT:
-    """The longest of the first two or three statistics that has an exact way."""
-    three = max_t(correlation[:3, :3])
-    return max_t(correlation[:2, :2]) if three.way == "sampled" else three
+    """The first four, three or two statistics: as many as have an exact way."""
+    for count in (4, 3):
+        start = max_t(correlation[:count, :count])
+        if start.way != "sampled":
+            return start
+    return max_t(correlation[:2, :2])
 
 
 def _lower_tail(statistic: float, df: float) -> float:

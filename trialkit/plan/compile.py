@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trialkit.data.levels import visit_levels
 from trialkit.errors import SpecError, TrialkitError
 from trialkit.plan.analysis import AnalysisSpec
 from trialkit.plan.design import ParallelDesign
@@ -37,7 +38,7 @@ def compile_analysis(plan: Plan, spec: AnalysisSpec, frames: Mapping[str, pd.Dat
     """One task; SpecError where a column, level or formula does not fit the data."""
     try:
         complete = resolve(plan, spec)
-        frame = frames[data_name(plan, spec)]
+        frame = in_visit_order(plan, frames[data_name(plan, spec)])
         for key, column in named_columns(complete):
             require_column(frame, column, place=key)
         check_formulas(complete, [str(name) for name in frame.columns])
@@ -45,6 +46,25 @@ def compile_analysis(plan: Plan, spec: AnalysisSpec, frames: Mapping[str, pd.Dat
     except TrialkitError as problem:
         raise type(problem)(f"Analysis {spec.name!r}: {problem}") from problem
     return Task(complete, selected, selection)
+
+
+def in_visit_order(plan: Plan, frame: pd.DataFrame) -> pd.DataFrame:
+    """The data with the visits in the design's order, where it gives one and the data have it.
+
+    Without this, "Week 12" would come before "Week 4" in whatever lists visits.
+    """
+    design = plan.design
+    visit = design.visit if isinstance(design, ParallelDesign) else None
+    order = design.visit_order if isinstance(design, ParallelDesign) else None
+    if visit is None or visit not in frame or order is None:
+        return frame
+    if isinstance(order, str) and order not in frame:
+        return frame
+    import pandas as pd
+
+    levels = visit_levels(frame, visit, order)
+    visits = pd.Categorical(frame[visit], categories=levels, ordered=True)
+    return frame.assign(**{visit: visits})
 
 
 def data_name(plan: Plan, spec: AnalysisSpec) -> str:

@@ -33,8 +33,22 @@ _DESIGNS: dict[str, type[Model]] = {"parallel": ParallelDesign, "crossover": Cro
 def load_plan(path: str | PathLike[str]) -> Plan:
     """The plan in a TOML file, checked in itself; the data are not opened.
 
+    A plan has the tables `[plan]` (title, study, seed, ci_level, keep_going), `[data]` (a name
+    and a file in the plan's folder each), `[design]` (type "parallel" or "crossover" and the
+    columns of `trialkit.Parallel` or `trialkit.Crossover`) and one `[[analysis]]` each: `name`,
+    `method`, `estimand` (treatment, population, variable, intercurrent, summary), `where` (a
+    column and the value, or values, to keep) and the method's own arguments.
+
     Raises SpecError that names the file and lists every problem with its table, its key and
     what is allowed.
+
+    Example
+    -------
+    >>> import trialkit as tk
+    >>> from trialkit.plan import load_plan
+    >>> plan = load_plan(tk.studies.load("final2024").folder / "plan.toml")
+    >>> plan.analyses[0].method, plan.analyses[0].formula
+    ('ancova', 'CHG ~ TRT01P + BASE')
     """
     file = Path(path)
     content = _bytes(file)

@@ -23,14 +23,18 @@ def inside(folder: Path, text: str) -> Path:
     """
     problem = _problem_of_text(text)
     if problem:
-        raise SpecError(f"path {text!a} {problem}; {_ALLOWED}.")
+        raise SpecError(f"path {_shown(text)} {problem}; {_ALLOWED}.")
     root = folder.resolve()
-    path = (root / text).resolve()
+    try:
+        path = (root / text).resolve()
+        exists, is_file = path.exists(), path.is_file()
+    except (OSError, RuntimeError) as error:  # a name too long, links in a loop
+        raise SpecError(f"path {_shown(text)} cannot be followed: {_reason(error)}.") from None
     if not path.is_relative_to(root):
         raise SpecError(f"path {text!r} leads outside the plan's folder; {_ALLOWED}.")
-    if not path.exists():
+    if not exists:
         raise SpecError(f"path {text!r}: there is no such file in the plan's folder.")
-    if not path.is_file():
+    if not is_file:
         raise SpecError(f"path {text!r} is not a regular file; {_ALLOWED}.")
     return path
 
@@ -52,3 +56,11 @@ def _problem_of_text(text: str) -> str:
     if any(_DEVICES.match(part) for part in parts):
         return "names a device"
     return ""
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or "links in a loop"
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 80 else f"{text[:77]}...")

@@ -93,6 +93,15 @@ def run_plan(plan: Plan, *, workers: int = 1, progress: Progress | None = None) 
     last bit. An analysis that fails raises its error with its name in front, or, where the
     plan says `keep_going = true`, becomes a result without tables whose `status` says why.
     Raises SpecError or DataError where the plan does not fit its data: before anything is run.
+
+    Example
+    -------
+    >>> import trialkit as tk
+    >>> from trialkit.plan import run_plan
+    >>> run = run_plan(tk.studies.load("final2024").plan)
+    >>> row = run.table("unadjusted").single()
+    >>> row.label, row.n, round(row.estimate, 2), round(row.p_value, 2)
+    ('LDN 6 mg - Placebo', 99, -0.34, 0.27)
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise SpecError(f"workers={workers!r}; allowed: 1 to {MAX_WORKERS}.")

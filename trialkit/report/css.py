@@ -34,6 +34,7 @@ th:first-child, td:first-child { padding-left: 0; }
 tbody th { min-width: 9rem; }
 thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink);
   font-weight: 600; vertical-align: bottom; }
+th.group { font-weight: 600; padding-top: .7rem; }
 .number { text-align: right; white-space: nowrap; }
 figure { margin: 1.25rem 0; }
 figure img { display: block; max-width: 100%; height: auto; background: #fff; }

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import NewType
 
 from trialkit.report.css import CSS
 
 __all__ = [
+    "Group",
     "Html",
     "definitions",
     "element",
     "figure",
     "join",
     "link_list",
+    "numbered",
     "page",
     "section",
     "table",
@@ -64,38 +67,55 @@ def definitions(items: Iterable[tuple[str, str]]) -> Html:
     return _wrapped("dl", join(lines))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rows that stand together under a line of their own; each row may have a CSS class."""
+
+    name: str = ""
+    rows: Sequence[Sequence[str]]
+    classes: Sequence[str] = ()
+
+
 def table(
     *,
     caption: str,
     headings: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    groups: Sequence[Group],
     is_number: Sequence[bool],
     n_keys: int = 1,
-    row_classes: Sequence[str] | None = None,
 ) -> Html:
     """A table with a caption; the first `n_keys` cells of a row are its headings."""
     head = join(
         _cell("th", text, is_number=number, scope="col")
         for text, number in zip(headings, is_number, strict=True)
     )
+    parts = [element("caption", caption), _wrapped("thead", _wrapped("tr", head))]
+    parts += [_group(group, is_number, n_keys) for group in groups]
+    # A wide table scrolls inside its box; the box can then be reached by keyboard.
+    box = {"class": "scroll", "role": "region", "aria-label": caption, "tabindex": "0"}
+    return _wrapped("div", _wrapped("table", join(parts)), box)
+
+
+def _group(group: Group, is_number: Sequence[bool], n_keys: int) -> Html:
     lines = []
-    for position, row in enumerate(rows):
+    if group.name:
+        spans = {"scope": "rowgroup", "colspan": str(len(is_number)), "class": "group"}
+        lines.append(_wrapped("tr", element("th", group.name, attributes=spans)))
+    for position, row in enumerate(group.rows):
         cells = [
             _cell("th", text, is_number=number, scope="row")
             if column < n_keys
             else _cell("td", text, is_number=number)
             for column, (text, number) in enumerate(zip(row, is_number, strict=True))
         ]
-        kind = row_classes[position] if row_classes is not None else ""
+        kind = group.classes[position] if group.classes else ""
         lines.append(_wrapped("tr", join(cells), {"class": kind} if kind else None))
-    parts = [
-        element("caption", caption),
-        _wrapped("thead", _wrapped("tr", head)),
-        _wrapped("tbody", join(lines)),
-    ]
-    # A wide table scrolls inside its box; the box can then be reached by keyboard.
-    box = {"class": "scroll", "role": "region", "aria-label": caption, "tabindex": "0"}
-    return _wrapped("div", _wrapped("table", join(parts)), box)
+    return _wrapped("tbody", join(lines))
+
+
+def numbered(items: Iterable[str]) -> Html:
+    """Notes in order, as the numbers in brackets refer to them."""
+    return _wrapped("ol", join(element("li", text) for text in items), {"class": "note"})
 
 
 def figure(svg: bytes, *, text: str, caption: str) -> Html:

@@ -11,6 +11,7 @@ from trialkit.plan.provenance import versions
 from trialkit.report.cells import TextTable, further, readable
 from trialkit.report.drawing import svg_bytes
 from trialkit.report.html import (
+    Group,
     Html,
     definitions,
     element,
@@ -135,7 +136,7 @@ def _drawn(caption: str, cells: TextTable) -> Html:
     return table(
         caption=caption,
         headings=cells.headings,
-        rows=cells.rows,
+        groups=[Group(rows=cells.rows)],
         is_number=cells.is_number,
         n_keys=cells.n_keys,
     )

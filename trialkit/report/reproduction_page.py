@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
@@ -11,8 +11,32 @@ from typing import TYPE_CHECKING
 import trialkit
 from trialkit.figures.forest import forest
 from trialkit.report.drawing import svg_bytes
-from trialkit.report.html import Html, element, figure, link_list, page, section, table
-from trialkit.report.verdicts import BASES, COUNTED, records_of, tally, verdict_of
+from trialkit.report.html import (
+    Group,
+    Html,
+    definitions,
+    element,
+    figure,
+    link_list,
+    numbered,
+    page,
+    section,
+    table,
+)
+from trialkit.report.verdicts import (
+    BASES,
+    COUNTED,
+    UNVERIFIED,
+    UNVERIFIED_MARK,
+    by_cell,
+    marked_statistic,
+    note_numbers,
+    published_marked,
+    range_of,
+    records_of,
+    tally,
+    verdict_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,17 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["reproduction_page"]
 
-_HEADINGS = (
-    "Arm",
-    "Outcome",
-    "Time",
-    "Statistic",
-    "Published",
-    "Reproduced",
-    "Verdict",
-    "Basis",
-    "Note",
-)
+_HEADINGS = ("Statistic", "Published", "Reproduced", "Range", "Verdict", "Basis", "Source")
+_IS_NUMBER = (False, True, True, True, False, False, False)
 # What a confidence interval may belong to, best first; anything else has no forest row.
 _CENTRES = ("mean_difference", "lmm_B", "risk_ratio", "mean_change", "mean", "value")
 _RATIOS = frozenset({"risk_ratio"})
@@ -54,21 +69,29 @@ def reproduction_page(studies: Sequence[Reproduction]) -> str:
 
 
 def _study(study: Reproduction) -> Iterator[Html]:
-    yield element("p", tally(study.counts()))
+    summary = tally(study.counts(), n_failures=len(study.failures))
+    yield element("p", summary)
     records = records_of(study.frame())
+    numbers = note_numbers(records)
     yield table(
         caption=f"{study.name}: published and reproduced",
         headings=_HEADINGS,
-        rows=[_cells(record) for record in records],
-        is_number=[heading in ("Published", "Reproduced") for heading in _HEADINGS],
-        n_keys=4,
-        row_classes=[_row_class(record) for record in records],
+        groups=[
+            Group(
+                name=name,
+                rows=[_cells(record, numbers) for record in rows],
+                classes=[_row_class(record) for record in rows],
+            )
+            for name, rows in by_cell(records).items()
+        ],
+        is_number=_IS_NUMBER,
     )
+    yield numbered(numbers)
     yield from _forests(study, records)
     if any(record["agrees"] is not None for record in records):
         yield figure(
             svg_bytes(study.plot),
-            text=f"Every compared figure of {study.name}: {tally(study.counts())}",
+            text=f"Every compared figure of {study.name}: {summary}",
             caption=(
                 "Reproduced minus published, in units of the last printed digit. Inside the band "
                 "ours prints the same; a line is the range that rounding of the inputs allows; "
@@ -77,17 +100,15 @@ def _study(study: Reproduction) -> Iterator[Html]:
         )
 
 
-def _cells(record: Mapping[str, object]) -> list[str]:
+def _cells(record: Mapping[str, object], numbers: Mapping[str, int]) -> list[str]:
     return [
-        str(record["arm"]),
-        str(record["outcome"]),
-        str(record["timepoint"]),
-        str(record["statistic"]),
-        str(record["published"]),
+        marked_statistic(record, numbers),
+        published_marked(record),
         str(record["reproduced_printed"]),
+        range_of(record),
         verdict_of(record),
         str(record["basis"]),
-        str(record["note"]),
+        str(record["provenance"]),
     ]
 
 
@@ -115,7 +136,9 @@ class _Rows:
 def _forests(study: Reproduction, records: Sequence[Mapping[str, object]]) -> Iterator[Html]:
     """Estimates with intervals, where a study prints an interval and ours has one too."""
     differences, ratios = _Rows(), _Rows()
-    for name, cell in _by_cell(records).items():
+    for name, found in by_cell(records).items():
+        # The first basis of each figure.
+        cell = {str(record["statistic"]): record for record in reversed(found)}
         centre = next((statistic for statistic in _CENTRES if statistic in cell), None)
         if centre is None or not {"ci95_lo", "ci95_hi"} <= set(cell):
             continue
@@ -146,18 +169,6 @@ def _draw(rows: _Rows, *, is_ratio: bool) -> Axes:
     )
 
 
-def _by_cell(
-    records: Iterable[Mapping[str, object]],
-) -> dict[str, dict[str, Mapping[str, object]]]:
-    """Records of one arm, outcome and time by statistic, the first basis of each figure."""
-    cells: dict[str, dict[str, Mapping[str, object]]] = {}
-    for record in records:
-        words = [str(record[key]) for key in ("arm", "outcome", "timepoint")]
-        name = ", ".join(word for word in words if word)
-        cells.setdefault(name, {}).setdefault(str(record["statistic"]), record)
-    return cells
-
-
 def _number(value: object) -> float:
     try:
         return float(str(value))
@@ -173,6 +184,12 @@ def _in_words(rows: _Rows) -> str:
 
 
 def _foot() -> Iterator[Html]:
-    for basis, meaning in BASES.items():
-        yield element("p", f"{basis}: {meaning}.")
+    yield definitions(BASES.items())
+    yield element("p", f"{UNVERIFIED_MARK} not read in the paper, its abstract or its registry:")
+    yield definitions(UNVERIFIED.items())
+    yield element(
+        "p",
+        "Range: what the printed rounding of the inputs allows, where ours does not print as "
+        "published. A figure agrees when it lies inside.",
+    )
     yield element("p", f"trialkit {trialkit.__version__}.")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -107,8 +108,8 @@ def _recomputation(entry: Mapping[str, Any], basis: Any, place: str) -> Recomput
     if ("formula" in entry) == ("from" in entry) or (basis == "summary" and "from" in entry):
         raise SpecError(f"{place}: give either a formula with inputs or, for the twin, from.")
     formula = entry.get("formula", "")
-    if formula and formula not in FORMULAS:
-        raise SpecError(f"{place}: no formula {formula!r}; known: {', '.join(sorted(FORMULAS))}.")
+    if formula:
+        _check_formula(formula, entry.get("inputs", {}), place)
     return Recomputation(
         key=FigureKey.parse(entry["figure"]),
         basis=basis,
@@ -119,6 +120,16 @@ def _recomputation(entry: Mapping[str, Any], basis: Any, place: str) -> Recomput
         source=twin_source(entry["from"], place) if "from" in entry else None,
         note=entry.get("note", ""),
     )
+
+
+def _check_formula(formula: str, inputs: Mapping[str, Any], place: str) -> None:
+    if formula not in FORMULAS:
+        raise SpecError(f"{place}: no formula {formula!r}; known: {', '.join(sorted(FORMULAS))}.")
+    needed = list(signature(FORMULAS[formula]).parameters)
+    if set(inputs) != set(needed):
+        raise SpecError(
+            f"{place}: {formula!r} takes {', '.join(needed)}, not {', '.join(inputs) or 'nothing'}."
+        )
 
 
 def _input(value: str | float) -> FigureInput | float:

@@ -117,11 +117,11 @@ class Reproduction:
         """Ours about the printed figure, in units of its last digit, one line a row.
 
         The band holds what prints the same; a line is the range that the inputs' rounding
-        allows. Rows with nothing to compare are left out.
+        allows. Only what counts as evidence is drawn: summary and synthetic rows.
         """
         from trialkit.figures.agreement import agreement
 
-        shown = [row for row in self.rows if row.agrees is not None]
+        shown = [row for row in self.rows if row.basis in COUNTED]
         return agreement(
             labels=[_plot_label(row) for row in shown],
             published=[row.published_value for row in shown],
@@ -129,7 +129,6 @@ class Reproduction:
             reproduced=[row.reproduced for row in shown],
             low=[row.reproduced_low for row in shown],
             high=[row.reproduced_high for row in shown],
-            is_filled=[row.basis in COUNTED for row in shown],
             ax=ax,
         )
 
@@ -157,8 +156,8 @@ def reproduce(name: str) -> Reproduction:
     >>> import trialkit as tk
     >>> found = tk.studies.reproduce("irwin2024").frame()
     >>> row = found[(found["statistic"] == "p") & (found["basis"] == "summary")].iloc[0]
-    >>> row["published"], round(row["reproduced"], 4), row["agrees"]
-    ('0.022', 0.0214, True)
+    >>> row["published"], f"{row['reproduced']:.4f}", row["agrees"]
+    ('0.022', '0.0214', True)
     """
     study = load(name)
     recipe = read_recipe(study.folder)
@@ -276,4 +275,4 @@ def _refuse_gaps(study: str, figures: Mapping[FigureKey, Figure], named: set[Fig
 
 def _plot_label(row: ReproductionRow) -> str:
     words = (row.arm, row.outcome, row.timepoint, row.statistic)
-    return f"{', '.join(word for word in words if word)}: {row.published}"
+    return f"{', '.join(word for word in words if word)}: {row.published} ({row.basis})"

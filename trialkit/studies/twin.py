@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnalysisCell", "Description", "Share", "Twin", "TwinSource", "twin_source"]
 
-DESCRIPTIONS = ("mean", "sd", "n", "ci_low", "ci_high")
+DESCRIPTIONS = ("mean", "sd", "n", "ci_low", "ci_high", "p_value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +39,26 @@ class AnalysisCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """Mean, SD (n - 1), n or 95% one-sample t interval of `variable` over the rows `where`."""
+    """Mean, SD (n - 1), n, or one-sample t interval (95%) or p of `variable` over rows `where`.
+
+    `negated` turns the sign of the values first: a paper may print falls as positive.
+    """
 
     data: str
     where: Mapping[str, object]
     variable: str
     statistic: str
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Rows `where`, with `observed` columns not missing, and how many of them are `count`."""
+    """Rows `where` and how many of them are `count`; `percent` makes it a percentage."""
 
     data: str
     where: Mapping[str, object]
     count: Mapping[str, object]
-    observed: tuple[str, ...] = ()
+    percent: bool = False
 
 
 TwinSource = AnalysisCell | Description | Share
@@ -99,18 +103,19 @@ class Twin:
             return self._analysed(source), None
         rows = _select(self._data(source.data), source.where)
         if isinstance(source, Description):
-            return describe(rows[source.variable], source.statistic), None
-        for column in source.observed:
-            rows = rows[rows[column].notna()]
-        return float(len(_select(rows, source.count))), len(rows)
+            values = -rows[source.variable] if source.negated else rows[source.variable]
+            return describe(values, source.statistic), None
+        count, total = len(_select(rows, source.count)), len(rows)
+        if source.percent:
+            return 100 * count / total, None
+        return float(count), total
 
     def _analysed(self, source: AnalysisCell) -> float:
         if self._study.plan is None:
             raise SpecError(f"Study {self._study.name} has no plan to run.")
         if self._run is None:
             self._run = run_plan(self._study.plan)
-        table = self._run.table(source.analysis, source.table).where(**source.row)
-        frame = table.frame()
+        frame = _select(self._run.table(source.analysis, source.table).frame(), source.row)
         if len(frame) != 1:
             raise SpecError(
                 f"{self._study.name}: {source.analysis}, {source.table} has {len(frame)} rows "
@@ -134,19 +139,24 @@ def describe(values: pd.Series, statistic: str) -> float:
     if len(observed) < 2:
         raise DataError(f"{values.name}: {len(observed)} value(s) are too few to describe.")
     mean, sd, n = float(observed.mean()), float(observed.std(ddof=1)), len(observed)
-    if statistic in ("mean", "sd", "n"):
-        return {"mean": mean, "sd": sd, "n": float(n)}[statistic]
     found = Estimate.from_t(
-        label=statistic, estimate=mean, se=sd / sqrt(n), df=n - 1, n=n, method="one-sample t"
+        label="mean", estimate=mean, se=sd / sqrt(n), df=n - 1, n=n, method="one-sample t"
     )
-    return found.ci_low if statistic == "ci_low" else found.ci_high
+    return {
+        "mean": mean,
+        "sd": sd,
+        "n": float(n),
+        "ci_low": found.ci_low,
+        "ci_high": found.ci_high,
+        "p_value": found.p_value,
+    }[statistic]
 
 
 def _select(frame: pd.DataFrame, where: Mapping[str, object]) -> pd.DataFrame:
     """Rows whose columns equal `where` (a tuple or list: any of its values)."""
     for column, wanted in where.items():
         if column not in frame.columns:
-            raise SpecError(f"No column {column!r} in the synthetic data.")
+            raise SpecError(f"No column {column!r} among {', '.join(map(str, frame.columns))}.")
         allowed = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
         frame = frame[frame[column].isin(allowed)]
     return frame

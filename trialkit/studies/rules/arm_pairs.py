@@ -77,7 +77,8 @@ def _pair(record: Record, contrast: Cell, arms: tuple[Cell, Cell]) -> ArmPair | 
     if min(numbers) < 2:
         return None
     is_within = sizes[0][0].is_shared and sizes[1][0].is_shared
-    df = numbers[0] - 1 if is_within else sum(numbers) - 2
+    # Welch's degrees of freedom lie between those of the smaller arm and the pooled ones.
+    df = (min(numbers) - 1, numbers[0] - 1 if is_within else sum(numbers) - 2)
     found = _standard_error(contrast, arms, df)
     if found is None:
         return None
@@ -94,7 +95,7 @@ def _pair(record: Record, contrast: Cell, arms: tuple[Cell, Cell]) -> ArmPair | 
 
 
 def _standard_error(
-    contrast: Cell, arms: tuple[Cell, Cell], df: float
+    contrast: Cell, arms: tuple[Cell, Cell], df: tuple[int, int]
 ) -> tuple[float, float, str] | None:
     interval = interval_of(contrast)
     if interval is not None:
@@ -111,13 +112,13 @@ def _standard_error(
         return None
     least, most = sorted(map(abs, apart))
     words = f"means {means[0].printed} and {means[1].printed} with p {p_figure.printed}"
-    return least / quantile(df, p_low / 2), most / quantile(df, p_high / 2), words
+    return least / quantile(df[0], p_low / 2), most / quantile(df[1], p_high / 2), words
 
 
-def _from_interval(interval: Interval, df: float) -> tuple[float, float, str] | None:
+def _from_interval(interval: Interval, df: tuple[int, int]) -> tuple[float, float, str] | None:
     if interval.scale == "ratio":
         return None
-    scale = 2 * quantile(df, (1 - interval.level) / 2)
-    low = (interval.high.bounds[0] - interval.low.bounds[1]) / scale
-    high = (interval.high.bounds[1] - interval.low.bounds[0]) / scale
+    largest, smallest = (quantile(end, (1 - interval.level) / 2) for end in df)
+    low = (interval.high.bounds[0] - interval.low.bounds[1]) / (2 * largest)
+    high = (interval.high.bounds[1] - interval.low.bounds[0]) / (2 * smallest)
     return (low, high, str(interval)) if low > 0 else None

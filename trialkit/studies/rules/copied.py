@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trialkit.studies.figure import figures_of
-from trialkit.studies.fixtures import fixtures_root, names, read_figures
+from trialkit.studies.rules.bundled import bundled_record
 from trialkit.studies.rules.record import Check, Record
 
 __all__ = ["copied_half_widths"]
@@ -32,14 +31,13 @@ def copied_half_widths(record: Record) -> Iterator[Check]:
 
 
 def _printed_spreads() -> Iterator[tuple[tuple[str, str], str]]:
-    for name in names():
-        for cell in Record(figures_of(read_figures(fixtures_root() / name))).cells:
-            mean = cell.first(("mean", "mean_change"))
-            for statistic, called in SPREADS.items():
-                spread = cell.first((statistic,))
-                if mean is not None and spread is not None:
-                    words = f"{name} prints {spread.printed} as the {called} of that mean"
-                    yield (mean.printed, spread.printed), words
+    for cell in bundled_record().cells:
+        mean = cell.first(("mean", "mean_change"))
+        for statistic, called in SPREADS.items():
+            spread = cell.first((statistic,))
+            if mean is not None and spread is not None:
+                words = f"{cell.study} prints {spread.printed} as the {called} of that mean"
+                yield (mean.printed, spread.printed), words
 
 
 def _digits(text: str) -> int:

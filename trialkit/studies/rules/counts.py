@@ -117,8 +117,8 @@ def arms_add_up(record: Record) -> Iterator[Check]:
             if len(parts) > 1:
                 total = int(whole.figures["n"].point)
                 detail = f"{' + '.join(map(str, parts))} = {sum(parts)}, printed {total}"
-                verdict = None if sum(parts) == total else "inconsistent"
-                yield whole.check("arms-total", verdict, detail)  # type: ignore[arg-type]
+                fits = sum(parts) == total
+                yield whole.check("arms-total", None if fits else "inconsistent", detail)
 
 
 def _shares(cell: Cell) -> Iterator[tuple[Figure, float]]:

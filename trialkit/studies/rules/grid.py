@@ -50,14 +50,14 @@ def grim(record: Record) -> Iterator[Check]:
 def grimmer(record: Record) -> Iterator[Check]:
     """Rule `grimmer`: some scores on the grid print both the mean and the SD.
 
-    Applied where the mean alone is possible.
+    Applied where the mean alone is possible and within its bounds.
     """
     for cell in record.cells:
         mean, sd = cell.first((_LEVEL,)), cell.first(("sd",))
         sizes = [size for size in record.sizes(cell) if size.n > 1]
         if mean is None or sd is None or mean.granularity is None or not sizes:
             continue
-        if mean.interval is None or sd.interval is None or sd.point < 0:
+        if mean.interval is None or sd.interval is None or sd.point < 0 or _is_outside(mean):
             continue
         sizes = [size for size in sizes if _has_total(mean, size.n)]
         reasons = [_grimmer_reason(mean, sd, size.n) for size in sizes]
@@ -75,7 +75,7 @@ def bounded_moments(record: Record) -> Iterator[Check]:
         if mean is None or limits is None:
             continue
         low, high = limits
-        outside = mean.bounds[1] < low or mean.bounds[0] > high
+        outside = _is_outside(mean)
         detail = f"mean {mean.printed} on a scale of {low} to {high}"
         yield cell.check("mean-bounds", "impossible" if outside else None, detail)
         sd = cell.first(("sd",))
@@ -89,6 +89,11 @@ def bounded_moments(record: Record) -> Iterator[Check]:
             f"at most {widest:.3f} at n {' or '.join(map(str, numbers))}"
         )
         yield cell.check("sd-bounds", None if fits else "impossible", detail)
+
+
+def _is_outside(mean: Figure) -> bool:
+    limits = _limits(mean)
+    return limits is not None and (mean.bounds[1] < limits[0] or mean.bounds[0] > limits[1])
 
 
 def _has_total(figure: Figure, n: int) -> bool:

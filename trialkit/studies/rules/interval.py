@@ -7,7 +7,7 @@ about its estimate: on the additive scale, or on the log scale for a ratio.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf, log, sqrt
 from typing import Literal
@@ -95,13 +95,13 @@ def interval_order(record: Record) -> Iterator[Check]:
     """Rule `interval-order`: the lower end below the upper, the estimate between them."""
     for cell, interval in _intervals(record):
         low, high, estimate = interval.low.bounds, interval.high.bounds, interval.estimate.bounds
+        verdict: Verdict | None = None
+        detail = ""
         if low[0] > high[1]:
             detail, verdict = f"{interval}: the lower end is above the upper", "impossible"
         elif estimate[1] < low[0] or estimate[0] > high[1]:
             detail, verdict = f"{interval}: the estimate is outside its interval", "inconsistent"
-        else:
-            detail, verdict = "", None
-        yield cell.check("interval-order", verdict, detail)  # type: ignore[arg-type]
+        yield cell.check("interval-order", verdict, detail)
 
 
 def interval_centre(record: Record) -> Iterator[Check]:
@@ -205,7 +205,8 @@ def _least_df(record: Record, cell: Cell, interval: Interval) -> float:
     return max(total / 2, UNKNOWN_DF) if total else UNKNOWN_DF
 
 
-def _p_function(interval: Interval):  # type: ignore[no-untyped-def]
+def _p_function(interval: Interval) -> Callable[..., float]:
+    """The p-value of no effect by the standard error of the interval, as a function."""
     scale = log if interval.scale == "ratio" else float
     null = scale(interval.null)
     tail = (1 - interval.level) / 2

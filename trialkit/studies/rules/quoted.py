@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from math import sqrt
 
-from trialkit.studies.figure import Figure, figures_of
-from trialkit.studies.fixtures import fixtures_root, names, read_figures
+from trialkit.studies.figure import Figure
 from trialkit.studies.formulas.intervals import quantile
+from trialkit.studies.rules.bundled import bundled_record
 from trialkit.studies.rules.record import Cell, Check, Record
 from trialkit.studies.rules.spread import half_width_of
 
@@ -28,35 +28,22 @@ _COMMON = frozenset({"and", "the", "from", "baseline", "score", "change", "mean"
 
 def quoted_sds(record: Record) -> Iterator[Check]:
     """Rule `quoted-sd`: a quoted SD is the one printed, or follows from the printed interval."""
-    bundled = _bundled()
-    studies = {**bundled, **record.by_study}
+    bundled = bundled_record()
     for cell in record.cells:
         sd = cell.first(("sd",))
         if sd is None:
             continue
         sources = [
-            (name, record if name in record.by_study else Record(_figures(bundled[name])))
-            for name in studies
+            (name, record if name in record.by_study else bundled)
+            for name in {**bundled.by_study, **record.by_study}
             if name != cell.study and _is_named(name, cell.outcome)
         ]
-        if cell.study in bundled:
-            sources.append((cell.study, Record(_figures(bundled[cell.study]))))
+        if cell.study in bundled.by_study:
+            sources.append((cell.study, bundled))
         for name, source in sources:
             for original in source.by_study[name]:
                 if original is not cell and _is_same_quantity(cell, original, name):
                     yield from _compare(cell, sd, original, source)
-
-
-def _bundled() -> dict[str, tuple[Cell, ...]]:
-    found: dict[str, tuple[Cell, ...]] = {}
-    for name in names():
-        record = Record(figures_of(read_figures(fixtures_root() / name)))
-        found.update(record.by_study)
-    return found
-
-
-def _figures(cells: tuple[Cell, ...]) -> list[Figure]:
-    return [figure for cell in cells for figure in cell.figures.values()]
 
 
 def _is_named(study: str, outcome: str) -> bool:

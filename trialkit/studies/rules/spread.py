@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf, sqrt
 
+from scipy import special
+
 from trialkit.kernels.rounding import reachable_range
 from trialkit.studies.figure import Figure
 from trialkit.studies.formulas.intervals import quantile, two_sample_se
+from trialkit.studies.formulas.spread import pooled_sd
 from trialkit.studies.rules.arm_pairs import ArmPair, arm_pairs
-from trialkit.studies.rules.record import Cell, Check, Record, is_contrast
+from trialkit.studies.rules.record import Cell, Check, Record, Verdict, is_contrast
 
 __all__ = ["half_width_of", "sd_against_interval", "sds_against_contrast", "sds_of_arms"]
 
@@ -24,7 +27,9 @@ MODEL_FACTOR = 1.5
 # A contrast as wide as if a fifth of the persons were missing asks where they are.
 SHORTFALL = sqrt(1 / 0.8)
 # Two arms of one trial measured alike: a factor beyond this is more likely an SE beside an SD.
-ARMS_FACTOR = 4.0
+ARMS_FACTOR, ARMS_CHANCE = 4.0, 1e-4
+# A printed zero may be a very small number.
+TINY = 1e-12
 
 
 def half_width_of(cell: Cell, n: int) -> tuple[float, float, str] | None:
@@ -79,20 +84,26 @@ def sds_against_contrast(record: Record) -> Iterator[Check]:
 
 
 def sds_of_arms(record: Record) -> Iterator[Check]:
-    """Rule `arms-sd`: SDs of one outcome at one time differ by less than a factor of four."""
-    groups: dict[tuple[str, str, str], list[tuple[Cell, Figure]]] = {}
+    """Rule `arms-sd`: SDs of one outcome at one time that differ no more than chance allows.
+
+    Flagged is a factor of four or more that an F test of equal variances puts below one in ten
+    thousand; without numbers of persons nothing is judged.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[Figure, Cell, int]]] = {}
     for cell in record.cells:
-        sd = cell.first(("sd",))
-        if sd is not None and not is_contrast(cell.arm):
-            groups.setdefault((cell.study, cell.outcome, cell.timepoint), []).append((cell, sd))
+        sd, sizes = cell.first(("sd",)), record.sizes(cell)
+        if sd is not None and not is_contrast(cell.arm) and sizes and sizes[0].n > 1:
+            key = (cell.study, cell.outcome, cell.timepoint)
+            groups.setdefault(key, []).append((sd, cell, sizes[0].n))
     for members in groups.values():
-        if len(members) < 2:
-            continue
-        members.sort(key=lambda member: member[1].point)
-        (small_cell, small), (_, large) = members[0], members[-1]
-        apart = large.bounds[0] > ARMS_FACTOR * max(small.bounds[1], 0.0)
-        detail = f"SD {small.printed} beside {large.printed} in another arm: an SE or half-width?"
-        yield small_cell.check("arms-sd", "suspicious" if apart else None, detail)
+        if len(members) > 1:
+            members.sort(key=lambda member: member[0].point)
+            (small, cell, n), (large, _, n_large) = members[0], members[-1]
+            factor = large.bounds[0] / max(small.bounds[1], TINY)
+            chance = special.fdtrc(n_large - 1, n - 1, factor**2)
+            detail = f"SD {small.printed} beside {large.printed} in another arm: an SE?"
+            is_apart = factor > ARMS_FACTOR and chance < ARMS_CHANCE
+            yield cell.check("arms-sd", "suspicious" if is_apart else None, detail)
 
 
 def _within_persons(pair: ArmPair) -> Check:
@@ -115,19 +126,21 @@ def _within_persons(pair: ArmPair) -> Check:
     sds = f"SDs {pair.sds[0].printed} and {pair.sds[1].printed}"
     words = f"{pair.evidence} at n {n} for both arms needs differences with SD {needed}"
     detail = f"{sds}: {words}, a within-person correlation of {found.low:.2f} to {found.high:.2f}"
-    verdict = None
+    verdict: Verdict | None = None
     if found.high < -1 or found.low > 1:
         verdict = "impossible"
         detail += ", which no data have: half-widths or SEs entered as SDs?"
     elif found.high < 0:
         verdict = "suspicious"
         detail += ", against all experience with repeated scores"
-    return pair.contrast.check("paired-sd", verdict, detail)  # type: ignore[arg-type]
+    return pair.contrast.check("paired-sd", verdict, detail)
 
 
 def _between_persons(pair: ArmPair) -> Check:
     (first, second), (n, n_reference) = pair.sds, pair.sizes
-    widest = two_sample_se(first.bounds[1], n, second.bounds[1], n_reference)
+    largest = first.bounds[1], n, second.bounds[1], n_reference
+    pooled = pooled_sd(*largest) * sqrt(1 / n + 1 / n_reference)
+    widest = max(two_sample_se(*largest), pooled)
     # Were the arms the same persons after all, the most adverse correlation would give this.
     adverse = (first.bounds[1] + second.bounds[1]) / sqrt(min(n, n_reference))
     detail = (
@@ -135,7 +148,7 @@ def _between_persons(pair: ArmPair) -> Check:
         f"SDs {first.printed} and {second.printed} at n {n} and {n_reference} give at most "
         f"{widest:.3g}: "
     )
-    if pair.se_low > adverse:
+    if pair.se_low > max(adverse, SHORTFALL * widest):
         reason = "no design gives that; SEs or half-widths entered as SDs?"
         return pair.contrast.check("contrast-sd", "inconsistent", detail + reason)
     if pair.se_low > SHORTFALL * widest:
@@ -146,7 +159,7 @@ def _between_persons(pair: ArmPair) -> Check:
 
 def _positive(sd: Figure) -> tuple[float, float]:
     low, high = sd.bounds
-    return max(low, 1e-12), max(high, 1e-12)
+    return max(low, TINY), max(high, TINY)
 
 
 def _named_as(sd: Figure, low: float, high: float, n: int) -> str:

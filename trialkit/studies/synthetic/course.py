@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from trialkit.kernels.grid_moments import normal_level
+from trialkit.kernels.grid_moments import nearest_level, normal_level
 from trialkit.kernels.permuted_blocks import RawStream
 
 __all__ = ["between"]
@@ -27,5 +27,5 @@ def between(
     scores = []
     for start, end in zip(first, last, strict=True):
         drawn = normal_level(stream, mean=start + share * (end - start), sd=noise)
-        scores.append(min(levels, key=lambda level: abs(level - drawn)))
+        scores.append(nearest_level(levels, drawn))
     return scores

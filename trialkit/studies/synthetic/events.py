@@ -60,24 +60,15 @@ def adverse_events(
     `serious` and `withdrawn` are among `affected`; their last event is serious, or is the one
     for which treatment was stopped, on the last day of treatment or just before.
     """
-    lots = [(system, term) for system, term, weight in CATALOGUE for _ in range(weight)]
     rows = []
     for subject in subjects:
         if subject.usubjid not in affected:
             continue
-        length = subject.day(subject.end_treatment)
-        days = sorted(stream.below(length) + 1 for _ in range(stream.below(3) + 1))
         stops = subject.usubjid in withdrawn
-        if stops:
-            days[-1] = max(length - stream.below(3), days[-1], 1)
+        days = _days(subject.day(subject.end_treatment), stops=stops, stream=stream)
         for number, day in enumerate(days, start=1):
-            ends = number == len(days)
-            system, term = draw(lots, stream)
-            severity = draw(SEVERITIES, stream)
-            grave = ends and subject.usubjid in serious
-            if grave:
-                (system, term), severity = SERIOUS, "SEVERE"
-            related = "N" if grave or system.startswith("Infections") else draw("YYN", stream)
+            last = number == len(days)
+            grave = last and subject.usubjid in serious
             rows.append(
                 {
                     "STUDYID": study,
@@ -85,15 +76,31 @@ def adverse_events(
                     "TRT01P": subject.arm,
                     "TRT01A": subject.arm,
                     "AESEQ": number,
-                    "AEBODSYS": system,
-                    "AEDECOD": term,
                     "ASTDT": (subject.start + timedelta(days=day - 1)).isoformat(),
                     "ASTDY": day,
-                    "AESEV": severity,
                     "AESER": "Y" if grave else "N",
-                    "AEREL": related,
-                    "AEACN": "DRUG WITHDRAWN" if ends and stops else "DOSE NOT CHANGED",
+                    "AEACN": "DRUG WITHDRAWN" if last and stops else "DOSE NOT CHANGED",
                     "TRTEMFL": "Y",
+                    **_kind(grave=grave, stream=stream),
                 }
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _days(length: int, *, stops: bool, stream: RawStream) -> list[int]:
+    """One to three days of treatment in order; the last near its end for one who stops."""
+    days = sorted(stream.below(length) + 1 for _ in range(stream.below(3) + 1))
+    if stops:
+        days[-1] = max(length - stream.below(3), days[-1], 1)
+    return days
+
+
+def _kind(*, grave: bool, stream: RawStream) -> dict[str, str]:
+    """Body system, term, severity and relation of one event."""
+    lots = [(system, term) for system, term, weight in CATALOGUE for _ in range(weight)]
+    system, term = draw(lots, stream)
+    severity = draw(SEVERITIES, stream)
+    if grave:
+        (system, term), severity = SERIOUS, "SEVERE"
+    related = "N" if grave or system.startswith("Infections") else draw("YYN", stream)
+    return {"AEBODSYS": system, "AEDECOD": term, "AESEV": severity, "AEREL": related}

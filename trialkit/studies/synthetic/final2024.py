@@ -124,7 +124,7 @@ def _events(
     for arm, label in ARMS.items():
         members = [subject for subject in subjects if subject.arm == label]
         stopped = [s.usubjid for s in members if s.treatment_reason == "ADVERSE EVENT"]
-        others = [s.usubjid for s in members if not s.treatment_reason]
+        others = [s.usubjid for s in members if s.usubjid not in stopped]
         affected = book.count(arm, "any adverse event", "wk12", used_for="any adverse event")
         serious = book.count(arm, "serious adverse event", "wk12", used_for="serious events")
         drawn = sample(others, affected - len(stopped), stream)
@@ -137,14 +137,7 @@ def _events(
 def _adsl(
     book: FigureBook, subjects: Sequence[Subject], flags: Mapping[str, set[str]], seed: int
 ) -> pd.DataFrame:
-    ages = scores_with_moments(
-        book.text("all", "age", "baseline", "mean", used_for="age"),
-        book.text("all", "age", "baseline", "sd", used_for="age"),
-        n=len(subjects),
-        low=AGES[0],
-        high=AGES[1],
-        rng=raw_stream(seed, part="final/age").below(2**62),
-    ).tolist()
+    ages = _ages(book, len(subjects), seed)
     # Ninety-eight White women and one Arctic Asian.
     other = raw_stream(seed, part="final/race").below(len(subjects))
     return pd.DataFrame(
@@ -176,3 +169,16 @@ def _adsl(
             for number, (subject, age) in enumerate(zip(subjects, ages, strict=True))
         ]
     )
+
+
+def _ages(book: FigureBook, n: int, seed: int) -> list[int]:
+    """Ages in whole years."""
+    drawn = scores_with_moments(
+        book.text("all", "age", "baseline", "mean", used_for="age"),
+        book.text("all", "age", "baseline", "sd", used_for="age"),
+        n=n,
+        low=AGES[0],
+        high=AGES[1],
+        rng=raw_stream(seed, part="final/age").below(2**62),
+    )
+    return [int(age) for age in drawn]

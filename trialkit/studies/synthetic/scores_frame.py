@@ -81,7 +81,8 @@ def adqs(
         for parameter in parameters
         for label in parameter.visits
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    # Study days stay whole numbers beside missed visits.
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"ADY": "Int64"})
 
 
 def _visit(subject: Subject, parameter: Parameter, label: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from math import ceil, floor, sqrt
 from typing import Literal
 
 from trialkit.errors import DesignError
-from trialkit.kernels.grid_moments import MomentSums, normal_level
+from trialkit.kernels.grid_moments import MomentSums, nearest_level, normal_level
 from trialkit.kernels.grid_search import Row, Target, search
 from trialkit.kernels.permuted_blocks import RawStream
 
@@ -139,5 +139,5 @@ def _start(history: Sequence[Row], targets: VisitTargets, stream: RawStream) -> 
     for row in history:
         origin = row[0] if targets.measure == "change" else 0
         drawn = origin + normal_level(stream, mean=mean, sd=sd)
-        rows.append((*row, min(targets.levels, key=lambda level: abs(level - drawn))))
+        rows.append((*row, nearest_level(targets.levels, drawn)))
     return rows
