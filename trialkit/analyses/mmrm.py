@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.mmrm_fit import MmrmFit
-from trialkit.analyses.mmrm_inference import Inference, inference
+from trialkit.analyses.mmrm_inference import ContrastInference, inference
 from trialkit.analyses.mmrm_options import DfMethod, Options, RobustKind, check_options
 from trialkit.analyses.mmrm_refusals import named_problem
 from trialkit.analyses.mmrm_roles import Roles, read_roles
@@ -216,7 +216,7 @@ def _fit(
     options: Options,
     group: str | None,
     visit: str,
-) -> tuple[MarginalFit, Inference]:
+) -> tuple[MarginalFit, ContrastInference]:
     if float(np.ptp(frame.response)) == 0:
         raise DataError(
             f"Outcome {frame.outcome!r} is {frame.response[0]:g} in all {frame.n} analysed rows."

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.arm_contrasts import ContrastKind
-from trialkit.analyses.linear_estimates import ContrastAdjustment, LinearEstimates, MeanWeights
+from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.mmrm_covariance import covariance_frames, fit_statistics
-from trialkit.analyses.mmrm_inference import Inference
+from trialkit.analyses.mmrm_inference import ContrastInference
 from trialkit.analyses.mmrm_options import Options
 from trialkit.analyses.mmrm_predict import conditional_prediction, generator, marginal_prediction
 from trialkit.analyses.mmrm_roles import Roles
-from trialkit.analyses.reference_grid import Visits
+from trialkit.analyses.reference_grid import MeanWeights, Visits
+from trialkit.analyses.simultaneous import ContrastAdjustment
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
@@ -52,7 +53,7 @@ class MmrmFit(LinearEstimates):
     aliased: BoolArray
     null_space: FloatArray
     marginal: MarginalFit
-    inference: Inference
+    inference: ContrastInference
     method: str
 
     @property

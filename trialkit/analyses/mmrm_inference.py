@@ -19,14 +19,14 @@ from trialkit.kernels.mmrm.satterthwaite import fai_cornelius, satterthwaite_df
 from trialkit.kernels.mmrm.subject_rows import padded_rows
 from trialkit.typing import FloatArray
 
-__all__ = ["Inference", "inference"]
+__all__ = ["ContrastInference", "inference"]
 
 # Contrasts whose part outside those before them is below this share repeat them.
 RANK_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Inference:
+class ContrastInference:
     """Covariance `vcov` (P, P) of the coefficients, and how contrasts (r, P) are tested.
 
     `single_df` gives the df (r,) of single contrasts. `basis_vcov` is the covariance on the
@@ -76,7 +76,7 @@ def inference(
     options: Options,
     weights: FloatArray | None,
     intercept: int | None,
-) -> Inference:
+) -> ContrastInference:
     """The inference that `options` ask for; `intercept` is the position of its column in x."""
     basis, phi = fit.basis, fit.optimum.point.phi
     information: Information | None = None
@@ -99,7 +99,7 @@ def inference(
             def single_df(rows: FloatArray) -> FloatArray:
                 return robust.df(basis.contrasts(rows))
 
-    return Inference(
+    return ContrastInference(
         fit=fit,
         method=options.df,
         vcov=basis.covariance(phi),
@@ -116,13 +116,13 @@ def _plain_df(
     if method == "between-within":
         return lambda rows: between_within_df(rows, x, fit.layout, intercept=intercept)
     value = np.inf if method == "normal" else float(x.shape[0] - x.shape[1])
-    return lambda rows: np.asarray(np.full(rows.shape[0], value))
+    return lambda rows: np.repeat(value, rows.shape[0])
 
 
 def _independent(hypothesis: FloatArray) -> FloatArray:
     """Rows of L that are not combinations of others, in their order."""
     length = np.linalg.norm(hypothesis, axis=1)
-    rows = hypothesis[length > 0]
+    rows = np.asarray(hypothesis[length > 0])
     if rows.shape[0] < 2:
         return rows
     unit = rows / np.linalg.norm(rows, axis=1)[:, None]

@@ -25,8 +25,8 @@ REASONS = {
     "unseen": "no subject was seen at {visits}, whose variance it needs",
     "never together": "no subject was seen at both {visits}, whose covariance it needs",
     "singular": (
-        "a combination of {visits} has no variance left beside the fixed effects (visits that "
-        "repeat each other, or more visits than the subjects can carry)"
+        "a combination of {visits} has no variance left beside the fixed effects (too few "
+        "subjects seen at all of them, or visits that repeat each other)"
     ),
 }
 
@@ -49,7 +49,8 @@ def named_problem(
     of_group = "" if group is None else f" of {group} {roles.groups[problem.group]!r}"
     return ConvergenceError(
         f"The {options.covariance} covariance{of_group} cannot be estimated from "
-        f"{problem.n_subjects} subjects: {reason}. You may {advice}."
+        f"{problem.n_subjects} subjects, {problem.n_together} of them seen at all visits named "
+        f"here: {reason}. You may {advice}."
     )
 
 

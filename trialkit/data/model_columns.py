@@ -48,15 +48,15 @@ def factor_column(values: pd.Series, name: str, levels: Sequence[object]) -> pd.
     """`values` as a Categorical with exactly `levels`; DataError for a label outside them."""
     import pandas as pd
 
-    labels = values.tolist()
+    which, labels = pd.factorize(values)
     code_of = {level: code for code, level in enumerate(levels)}
-    strange = [label for label in dict.fromkeys(labels) if label not in code_of]
+    strange = [label for label in labels.tolist() if label not in code_of]
     if strange:
         raise DataError(
             f"Column {name!r} has the level {strange[0]!r}, which the model does not know; "
             f"levels: {', '.join(map(repr, levels))}."
         )
-    codes = [code_of[label] for label in labels]
+    codes = np.array([code_of[label] for label in labels.tolist()], dtype=np.int64)[which]
     column = pd.Categorical.from_codes(codes, categories=pd.Index(list(levels)))
     return pd.Series(column, index=values.index, name=name)
 
@@ -70,7 +70,7 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
         numbers = None
-    if numbers is None or any(isinstance(value, str) for value in values.tolist()):
+    if numbers is None or _holds_text(values):
         example = next(v for v in values.tolist() if not isinstance(v, Real))
         raise DataError(f"Column {name!r} is not numeric: it holds {example!r}.")
     infinite = int(np.isinf(numbers).sum())
@@ -83,6 +83,15 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
         # Whole numbers stay so: inside C() they name the columns, "C(SITE)[T.2]".
         return values.astype(np.int64)
     return pd.Series(numbers, index=values.index, name=name, copy=True)
+
+
+def _holds_text(values: pd.Series) -> bool:
+    """Whether any value is text, which a conversion to numbers may have read as one."""
+    from pandas.api import types
+
+    if types.is_numeric_dtype(values.dtype):
+        return False
+    return any(isinstance(value, str) for value in values.tolist())
 
 
 def is_factor(values: pd.Series) -> bool:

@@ -233,7 +233,7 @@ def _refuse_text_outcome(values: pd.Series, name: str) -> None:
 def _levels_with_rows(
     values: pd.Series, name: str, levels: Sequence[object], required: bool, notes: list[str]
 ) -> list[object]:
-    present = set(values.tolist())
+    present = set(values.unique().tolist())
     empty = [level for level in levels if level not in present]
     if empty and required:
         raise DataError(
@@ -318,8 +318,10 @@ def _subject_shares(
 ) -> tuple[FloatArray, int]:
     if subject is None:
         return np.full(rows.size, 1.0 / rows.size), int(rows.size)
-    labels = data[subject].iloc[rows].astype(str).to_numpy(dtype=str)
-    _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    import pandas as pd
+
+    which, labels = pd.factorize(data[subject].iloc[rows])
+    counts = np.bincount(which, minlength=len(labels))
     return 1.0 / (counts[which] * counts.size), int(counts.size)
 
 

@@ -68,8 +68,7 @@ class Basis:
 
 def has_full_rank(x: FloatArray) -> bool:
     """Whether no column of x (N, P) is a combination of the others."""
-    length = np.sqrt(np.square(x).sum(axis=0))
-    return bool((length > 0).all()) and _factor(x, None, length) is not None
+    return _factor(x, None) is not None
 
 
 def orthonormal_basis(x: FloatArray, y: FloatArray, weights: FloatArray | None = None) -> Basis:
@@ -83,31 +82,31 @@ def orthonormal_basis(x: FloatArray, y: FloatArray, weights: FloatArray | None =
         raise DataError(
             f"{n_rows} observations cannot support {n_columns} fixed effects and a covariance."
         )
-    weight = np.ones(1) if weights is None else weights
-    length = np.sqrt((weight[:, None] * np.square(x)).sum(axis=0))
-    factor = _factor(x, weights, length) if (length > 0).all() else None
+    factor = _factor(x, weights)
     if factor is None:
         raise DataError("The fixed effects are linearly dependent.")
-    weighted_y = y if weights is None else weights * y
-    right = linalg.solve_triangular(factor, x.T @ weighted_y, trans="T")
-    start = np.asarray(linalg.solve_triangular(factor, right))
-    residual = y - x @ start
-    # One step of refinement, for factors from the normal equations.
-    weighted_residual = residual if weights is None else weights * residual
-    right = linalg.solve_triangular(factor, x.T @ weighted_residual, trans="T")
-    start = start + linalg.solve_triangular(factor, right)
-    residual = y - x @ start
-    scale = float(np.sqrt((weight * np.square(residual)).sum() / (n_rows - n_columns)))
+    start = np.zeros(n_columns)
+    residual = y
+    for _ in range(2):  # once more: normal equations leave half the digits
+        weighted = residual if weights is None else weights * residual
+        right = linalg.solve_triangular(factor, x.T @ weighted, trans="T")
+        start = start + linalg.solve_triangular(factor, right)
+        residual = y - x @ start
+    weighted = residual if weights is None else weights * residual
+    scale = float(np.sqrt(residual @ weighted / (n_rows - n_columns)))
     spread = float(np.abs(y).max())
     if not scale > n_rows * np.finfo(np.float64).eps * spread:
         raise DataError("The fixed effects fit the outcome exactly: no residual is left.")
-    return Basis(factor=np.asarray(factor), start=start, scale=scale)
+    return Basis(factor=factor, start=np.asarray(start), scale=scale)
 
 
-def _factor(x: FloatArray, weights: FloatArray | None, length: FloatArray) -> FloatArray | None:
+def _factor(x: FloatArray, weights: FloatArray | None) -> FloatArray | None:
     """Upper triangular R with R'R = X'WX, or None where the columns are dependent."""
-    weighted = x if weights is None else weights[:, None] * x
-    scaled = _cholesky((x.T @ weighted) / np.outer(length, length))
+    gram = x.T @ (x if weights is None else weights[:, None] * x)
+    length = np.sqrt(np.diagonal(gram))
+    if not (length > 0).all():
+        return None
+    scaled = _cholesky(gram / np.outer(length, length))
     if scaled is None or np.diagonal(scaled).min() < CHOLESKY_PIVOT:
         root = x if weights is None else np.sqrt(weights)[:, None] * x
         scaled = np.asarray(linalg.qr(root / length, mode="r")[0][: x.shape[1]])

@@ -7,12 +7,14 @@ import numpy as np
 from trialkit.errors import ConvergenceError
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.start import joint_counts
-from trialkit.typing import FloatArray
+from trialkit.typing import BoolArray, FloatArray
 
 __all__ = ["CovarianceProblem", "refuse_singular", "refuse_unseen"]
 
-# Smallest eigenvalue of a correlation matrix that double precision still inverts usefully.
-MIN_EIGENVALUE = 1e-11
+# Smallest eigenvalue of a correlation matrix that double precision still inverts usefully; and
+# the one below which a search that failed was on its way to a singular matrix.
+MIN_EIGENVALUE = 1e-10
+SUSPECT_EIGENVALUE = 1e-5
 # Smallest variance of a visit over the largest.
 MIN_VARIANCE_RATIO = 1e-14
 # Visits whose share in the singular direction is at least this are named.
@@ -31,22 +33,24 @@ OWN_VARIANCES = frozenset(
 
 
 class CovarianceProblem(ConvergenceError):
-    """A covariance the data do not determine: `group`, `visits` (codes) and `n_subjects`.
+    """A covariance the data do not determine: `group` and `visits` (codes).
 
-    `reason` is "unseen" (no subject at the visit), "never together" (no subject at both),
-    "singular" (a combination of the visits has no variance left).
+    `n_subjects` are in the group, `n_together` of them were seen at all these visits. `reason`
+    is "unseen" (no subject at the visit), "never together" (no subject at both), "singular" (a
+    combination of the visits has no variance left).
     """
 
-    def __init__(
-        self, reason: str, *, group: int, visits: tuple[int, ...], n_subjects: int
-    ) -> None:
+    def __init__(self, reason: str, *, group: int, visits: tuple[int, ...], layout: Layout) -> None:
+        rows = layout.group_slice(group)
+        together = layout.mask[rows][:, list(visits)].all(axis=1)
         self.reason = reason
         self.group = group
         self.visits = visits
-        self.n_subjects = n_subjects
+        self.n_subjects = int(layout.count[rows].sum())
+        self.n_together = int(layout.count[rows] @ together)
         super().__init__(
             f"Covariance of group {group} is not determined ({reason}): visits {list(visits)}, "
-            f"{n_subjects} subjects."
+            f"seen together in {self.n_together} of {self.n_subjects} subjects."
         )
 
 
@@ -54,33 +58,52 @@ def refuse_unseen(layout: Layout, covariance: str) -> None:
     """Raise CovarianceProblem for parameters that no observation of a group touches."""
     for group in range(layout.n_groups):
         counts = joint_counts(layout, group)
-        n_subjects = int(layout.count[layout.group_slice(group)].sum())
         if covariance in OWN_VARIANCES:
             unseen = np.flatnonzero(np.diagonal(counts) == 0)
             if unseen.size:
                 visits = tuple(int(v) for v in unseen)
-                raise CovarianceProblem("unseen", group=group, visits=visits, n_subjects=n_subjects)
+                raise CovarianceProblem("unseen", group=group, visits=visits, layout=layout)
         if covariance == "unstructured":
             low, high = np.nonzero(np.triu(counts == 0, 1))
             if low.size:
                 visits = (int(low[0]), int(high[0]))
-                raise CovarianceProblem(
-                    "never together", group=group, visits=visits, n_subjects=n_subjects
-                )
+                raise CovarianceProblem("never together", group=group, visits=visits, layout=layout)
 
 
-def refuse_singular(layout: Layout, sigmas: list[FloatArray]) -> None:
-    """Raise CovarianceProblem where a group's Sigma has come close to singular."""
+def refuse_singular(
+    layout: Layout, sigmas: list[FloatArray], *, below: float = MIN_EIGENVALUE
+) -> None:
+    """Raise CovarianceProblem where a group's correlations have an eigenvalue below `below`."""
     for group, sigma in enumerate(sigmas):
-        n_subjects = int(layout.count[layout.group_slice(group)].sum())
-        variances = np.diagonal(sigma[0])
-        small = np.flatnonzero(variances < MIN_VARIANCE_RATIO * variances.max())
-        if small.size:
-            visits = tuple(int(v) for v in small)
-            raise CovarianceProblem("singular", group=group, visits=visits, n_subjects=n_subjects)
-        root = np.sqrt(variances)
-        values, vectors = np.linalg.eigh(sigma[0] / np.outer(root, root))
-        if values[0] < MIN_EIGENVALUE:
-            loading = np.abs(vectors[:, 0])
-            visits = tuple(int(v) for v in np.flatnonzero(loading >= MIN_LOADING * loading.max()))
-            raise CovarianceProblem("singular", group=group, visits=visits, n_subjects=n_subjects)
+        if sigma.shape[0] > 1:
+            visits = _singular_times(sigma, layout.mask[layout.group_slice(group)], below)
+        else:
+            visits = _singular_visits(sigma[0], below)
+        if visits:
+            raise CovarianceProblem("singular", group=group, visits=visits, layout=layout)
+
+
+def _singular_visits(sigma: FloatArray, below: float) -> tuple[int, ...]:
+    """Visits without variance, or those of a combination without; empty where there are none."""
+    variances = np.diagonal(sigma)
+    small = np.flatnonzero(variances < MIN_VARIANCE_RATIO * variances.max())
+    if small.size:
+        return tuple(int(visit) for visit in small)
+    root = np.sqrt(variances)
+    values, vectors = np.linalg.eigh(sigma / np.outer(root, root))
+    if values[0] >= below:
+        return ()
+    loading = np.abs(vectors[:, 0])
+    return tuple(int(visit) for visit in np.flatnonzero(loading >= MIN_LOADING * loading.max()))
+
+
+def _singular_times(sigma: FloatArray, mask: BoolArray, below: float) -> tuple[int, ...]:
+    """Two visits whose correlation is one at every pattern's own times."""
+    both = mask[:, :, None] & mask[:, None, :] & ~np.eye(mask.shape[1], dtype=np.bool_)
+    if not both.any():
+        return ()
+    lowest = np.where(both, sigma / sigma[0, 0, 0], np.inf)
+    if lowest.min() < 1 - below:
+        return ()
+    _, low, high = np.unravel_index(int(lowest.argmin()), lowest.shape)
+    return (int(low), int(high))

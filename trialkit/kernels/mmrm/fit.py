@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trialkit.errors import ConvergenceError
 from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
 from trialkit.kernels.mmrm.diagnosis import refuse_unseen
 from trialkit.kernels.mmrm.layout import Layout
@@ -17,6 +18,9 @@ from trialkit.kernels.mmrm.subject_rows import moments
 from trialkit.typing import FloatArray
 
 __all__ = ["MarginalFit", "fit_marginal"]
+
+# Deviances closer than this are one optimum, reached twice.
+SAME_OPTIMUM = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +80,8 @@ def fit_marginal(
     likelihood = Likelihood(layout=layout, moments=data, reml=reml)
     structures = [_group_structure(covariance, layout, group) for group in likelihood.groups]
     empirical = empirical_covariances(layout, data, x.shape[1] + 1)
-    starts = [s.start(each) for s, each in zip(structures, empirical, strict=True)]
-    optimum = maximise(likelihood, structures, starts)
+    starts = [s.starts(each) for s, each in zip(structures, empirical, strict=True)]
+    optimum = _best(likelihood, structures, [list(thetas) for thetas in zip(*starts, strict=True)])
     scale = basis.scale
     point = optimum.point
     n_observations = y.size
@@ -101,6 +105,25 @@ def fit_marginal(
         structures=structures,
         optimum=optimum,
     )
+
+
+def _best(
+    likelihood: Likelihood, structures: list[Structure], starts: list[list[FloatArray]]
+) -> Optimum:
+    """The lowest deviance reached from any start; the first refusal where none succeeds."""
+    best: Optimum | None = None
+    refusal: ConvergenceError | None = None
+    for thetas in starts:
+        try:
+            found = maximise(likelihood, structures, thetas)
+        except ConvergenceError as problem:
+            refusal = refusal or problem
+            continue
+        if best is None or found.point.deviance < best.point.deviance - SAME_OPTIMUM:
+            best = found
+    if best is None:
+        raise refusal or ConvergenceError("There is no starting covariance.")
+    return best
 
 
 def _group_structure(covariance: str, layout: Layout, group: int) -> Structure:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from trialkit.errors import ConvergenceError
-from trialkit.kernels.mmrm.diagnosis import refuse_singular
+from trialkit.kernels.mmrm.diagnosis import SUSPECT_EIGENVALUE, refuse_singular
 from trialkit.kernels.mmrm.likelihood import Likelihood, Point
 from trialkit.kernels.mmrm.structures import Chart, Structure
 from trialkit.typing import FloatArray
@@ -77,6 +77,9 @@ def maximise(
         moved = _search(likelihood, structures, thetas, point, step, decrement)
         if moved is None:
             if not is_last:
+                refuse_singular(
+                    likelihood.layout, _sigmas(structures, thetas), below=SUSPECT_EIGENVALUE
+                )
                 raise ConvergenceError(
                     f"No step improves the likelihood at iteration {iteration} "
                     f"(gradient {np.abs(gradient).max():.2g})."
@@ -86,6 +89,7 @@ def maximise(
             refuse_singular(likelihood.layout, _sigmas(structures, thetas))
         if is_last:
             return _finish(likelihood, structures, thetas, point, iteration)
+    refuse_singular(likelihood.layout, _sigmas(structures, thetas), below=SUSPECT_EIGENVALUE)
     raise ConvergenceError(f"No convergence in {MAX_ITERATIONS} iterations.")
 
 

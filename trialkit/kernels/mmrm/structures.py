@@ -105,8 +105,11 @@ class Structure(Protocol):
     def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
         """Theta after a step (q,) in those coordinates."""
 
-    def start(self, covariance: FloatArray) -> FloatArray:
-        """Theta near an empirical covariance (m, m)."""
+    def starts(self, covariance: FloatArray) -> list[FloatArray]:
+        """Thetas near an empirical covariance (m, m), the nearest first.
+
+        More than one where the likelihood may have several optima.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +172,10 @@ class Unstructured:
         half = root @ vectors * np.exp(np.clip(values, -60, 60) / 2)
         return np.asarray((half @ half.T)[row, column])
 
-    def start(self, covariance: FloatArray) -> FloatArray:
+    def starts(self, covariance: FloatArray) -> list[FloatArray]:
         """The elements of the covariance, shrunk until positive definite."""
         row, column = self._indices()
-        return np.asarray(_positive_definite(covariance)[row, column])
+        return [np.asarray(_positive_definite(covariance)[row, column])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,17 +270,26 @@ class ScaledCorrelation:
         free = self.correlation.to_free(rho) + step[variances.size :]
         return np.concatenate([moved, self.correlation.from_free(free)[0]])
 
-    def start(self, covariance: FloatArray) -> FloatArray:
-        """Mean variance (or each), with correlations shrunk until positive definite."""
+    def starts(self, covariance: FloatArray) -> list[FloatArray]:
+        """Mean variance (or each), with correlations shrunk until positive definite.
+
+        With several correlations the likelihood can have several optima: also from half the
+        empirical correlations, and from nearly none.
+        """
         variances = np.diagonal(covariance)
         correlation = covariance / np.sqrt(np.outer(variances, variances))
         used = variances if self.is_heterogeneous else np.array([variances.mean()])
-        eye = np.eye(covariance.shape[0])
-        for share in SHRINKAGE:
+        shares = (0.0, 0.5, 0.9) if self.correlation.n_parameters > 1 else (0.0,)
+        return [np.concatenate([used, self._rho(correlation, share)]) for share in shares]
+
+    def _rho(self, correlation: FloatArray, shrunk: float) -> FloatArray:
+        """Admissible correlation parameters near an empirical correlation, shrunk at least so."""
+        eye = np.eye(correlation.shape[0])
+        for share in (s for s in (shrunk, *SHRINKAGE) if s >= shrunk):
             rho = self.correlation.start((1 - share) * correlation + share * eye)
             if _is_positive_definite(self.correlation.matrix(rho)):
                 break
-        return np.concatenate([used, rho])
+        return rho
 
 
 def _is_positive_definite(matrices: FloatArray) -> bool:
