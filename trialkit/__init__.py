@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.pool_rubin import pool_rubin, pool_rubin_test
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
     from trialkit.analyses.responders import responders
@@ -72,6 +73,8 @@ __all__ = [
     "levene",
     "mmrm",
     "one_way_anova",
+    "pool_rubin",
+    "pool_rubin_test",
     "populations",
     "quade",
     "randomize",
@@ -111,6 +114,8 @@ _HOME = {
     "levene": "analyses.omnibus",
     "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
+    "pool_rubin": "analyses.pool_rubin",
+    "pool_rubin_test": "analyses.pool_rubin",
     "populations": "design.populations",
     "quade": "analyses.quade",
     "randomize": "design.randomization",
