@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from trialkit.analyses.pool_rubin import pool_rubin, pool_rubin_test
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
+    from trialkit.analyses.reference_based import reference_based
     from trialkit.analyses.responders import responders
     from trialkit.analyses.risk_ratio import risk_ratio
+    from trialkit.analyses.tipping_point import tipping_point
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
@@ -81,11 +83,13 @@ __all__ = [
     "randomize_crossover",
     "rank_sum",
     "read",
+    "reference_based",
     "responders",
     "risk_ratio",
     "shapiro_wilk",
     "studies",
     "summarize",
+    "tipping_point",
     "ttest",
     "van_elteren",
     "variance_ratio",
@@ -122,10 +126,12 @@ _HOME = {
     "randomize_crossover": "design.randomization",
     "rank_sum": "analyses.rank_sum",
     "read": "data.reading",
+    "reference_based": "analyses.reference_based",
     "responders": "analyses.responders",
     "risk_ratio": "analyses.risk_ratio",
     "shapiro_wilk": "analyses.omnibus",
     "summarize": "analyses.descriptive",
+    "tipping_point": "analyses.tipping_point",
     "ttest": "analyses.ttest",
     "van_elteren": "analyses.van_elteren",
     "variance_ratio": "analyses.variance_ratio",
