@@ -73,7 +73,7 @@ def read_events(events: pd.DataFrame | None, grid: Grid) -> Events:
         raise DataError(f"events= has two rows of subject {label!r}; give the first event only.")
     at = label_codes(frame, grid.visit, grid.visits)
     if (at < 0).any():
-        label = frame[grid.visit].iloc[int(np.flatnonzero(at < 0)[0])]
+        label = frame[grid.visit].tolist()[int(np.flatnonzero(at < 0)[0])]
         raise DataError(
             f"events= has the visit {label!r}; visits: {', '.join(map(repr, grid.visits))}."
         )
@@ -155,7 +155,7 @@ def _fill(table: FloatArray, delta: pd.DataFrame, grid: Grid) -> None:
             continue
         codes = label_codes(delta, column, labels)
         if (codes < 0).any():
-            label = delta[column].iloc[int(np.flatnonzero(codes < 0)[0])]
+            label = delta[column].tolist()[int(np.flatnonzero(codes < 0)[0])]
             raise DataError(
                 f"delta= has the {role} {label!r}; there are {', '.join(map(repr, labels))}."
             )

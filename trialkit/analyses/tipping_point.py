@@ -86,17 +86,18 @@ class TippingPoint:
                 f"{several[0]}={frame[several[0]].iloc[0]!r})."
             )
         names = self.deltas
+        same = np.ones(len(self.border), dtype=np.bool_)
+        for name in ("visit", "contrast", "strategy"):
+            same &= (self.border[name] == frame[name].iloc[0]).to_numpy()
+        border = self.border[same & (self.border["status"] == "ok").to_numpy()]
         if len(names) == 1:
-            same = np.ones(len(self.border), dtype=np.bool_)
-            for name in ("visit", "contrast", "strategy"):
-                same &= (self.border[name] == frame[name].iloc[0]).to_numpy()
             return tipping_curve(
                 delta=frame[names[0]],
                 estimate=frame["estimate"],
                 low=frame["ci_low"],
                 high=frame["ci_high"],
-                crossings=self.border.loc[same, names[0]].dropna(),
-                x_label=names[0].capitalize(),
+                crossings=border[names[0]],
+                x_label=_titled(names[0]),
                 y_label=f"{frame['contrast'].iloc[0]} ({100 * frame['ci_level'].iloc[0]:g}% CI)",
                 ax=ax,
             )
@@ -108,9 +109,11 @@ class TippingPoint:
             y=frame[names[0]].unique(),
             p_value=frame["p_value"].to_numpy().reshape(shape),
             is_concluded=frame["is_concluded"].to_numpy().reshape(shape),
+            border_x=border[names[1]],
+            border_y=border[names[0]],
             alpha=self.alpha,
-            x_label=names[1].capitalize(),
-            y_label=names[0].capitalize(),
+            x_label=_titled(names[1]),
+            y_label=_titled(names[0]),
             ax=ax,
         )
 
@@ -251,6 +254,10 @@ class _Axis:
     values: FloatArray
     codes: tuple[int, ...]
     neutral: float
+
+
+def _titled(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _axes(deltas: Deltas, grid: Grid, kind: str) -> list[_Axis]:

@@ -62,6 +62,8 @@ def tipping_map(
     y: ArrayLike,
     p_value: ArrayLike,
     is_concluded: ArrayLike,
+    border_x: ArrayLike,
+    border_y: ArrayLike,
     alpha: float,
     x_label: str = "Delta",
     y_label: str = "Delta, reference",
@@ -70,7 +72,8 @@ def tipping_map(
     """Heat map of p-values (len(y), len(x)) with the border of the conclusion drawn in.
 
     `is_concluded` (len(y), len(x)) says where the conclusion stands; elsewhere the map is
-    hatched, so that print without colour shows it too.
+    hatched, so that print without colour shows it too. `border_x`, `border_y` (b,) are points of
+    the border: a line where there is one at each height, else points.
     """
     from matplotlib.colors import LogNorm
 
@@ -88,10 +91,13 @@ def tipping_map(
         rasterized=True,
     )
     if 0.0 < stands.mean() < 1.0:
-        axes.contour(across, up, stands, levels=[0.5], colors="white", linewidths=2.0)
         axes.contourf(
             across, up, stands, levels=[-0.5, 0.5, 1.5], colors="none", hatches=["////", ""]
         )
+    heights = np.asarray(border_y, dtype=float)
+    style = "-" if np.unique(heights).size == heights.size else "."
+    axes.plot(np.asarray(border_x, dtype=float), heights, style, color="white", linewidth=2.5)
+    axes.plot(np.asarray(border_x, dtype=float), heights, style, color=INK, linewidth=1.0)
     bar = axes.figure.colorbar(mesh, ax=axes)
     bar.set_label(f"p (hatched: not concluded at {alpha:g})", fontsize=9)
     bar.ax.tick_params(labelsize=8)

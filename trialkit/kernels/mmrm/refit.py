@@ -36,11 +36,13 @@ __all__ = ["Refits", "leave_one_out", "reweighted"]
 
 # Copies worked on at once: bounds the memory, not the result.
 CHUNK = 64
-MAX_STEPS = 12
-# Deviance still to gain before the last step: an error of a ten-millionth of a standard error,
-# which that step shortens at least a hundredfold.
-LAST_STEP_BELOW = 1e-14
+MAX_STEPS = 20
+# Deviance still to gain before the last step: an error of a billionth of a standard error,
+# which that step shortens further.
+LAST_STEP_BELOW = 1e-18
 MAX_HALVINGS = 8
+# Deviance still to gain below which the exact Hessian is trusted.
+NEWTON_BELOW = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -219,8 +221,7 @@ class _Newton:
         gamma = np.full((n, 0), np.nan)
         for _ in range(MAX_STEPS):
             gamma, spread, inverse = self._point(products, sigma)
-            gradient, hessian = self._derivatives(products, inverse, spread)
-            step, decrement = _step(gradient, hessian)
+            step, decrement = self._step(products, inverse, spread)
             is_sound &= np.isfinite(decrement) & (decrement >= 0)
             is_done |= is_sound & (decrement < LAST_STEP_BELOW)
             sigma = self._moved(sigma, np.where(is_sound[:, None], step, 0.0))
@@ -250,29 +251,46 @@ class _Newton:
         weight[:, -1, -1] = 1.0
         return gamma, products.spread(weight), inverse
 
-    def _derivatives(
+    def _step(
         self, products: Products, inverse: FloatArray, spread: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Gradient (B, q) and Hessian (B, q, q) of the deviance in the elements of Sigma."""
-        n, _, m, _ = inverse.shape
+        """Newton's step (B, q) and its decrement (B,); Fisher scoring far from the optimum.
+
+        Far out the deviance need not be convex in the elements of Sigma; the expected Hessian
+        is positive definite everywhere, and with complete data its step is the whole way.
+        """
         count = products.count[:, :, None, None]
         turned = inverse @ spread @ inverse
-        slope = count * inverse - turned
-        inner = 2 * turned - count * inverse
+        gradient = self._gradient(count * inverse - turned)
+        exact = self._curvature(inverse, 2 * turned - count * inverse)
+        step, decrement = _solved(gradient, exact + self.fixed)
+        far = ~((decrement >= 0) & (decrement < NEWTON_BELOW))
+        if far.any():
+            expected = self._curvature(inverse[far], (count * inverse)[far])
+            step[far], decrement[far] = _solved(gradient[far], expected)
+        return step, decrement
+
+    def _gradient(self, slope: FloatArray) -> FloatArray:
+        """Derivative (B, q) of the deviance in the elements, from that in Sigma (B, K, m, m)."""
+        n = slope.shape[0]
+        groups = [self.layout.group_slice(group) for group in range(self.layout.n_groups)]
+        each = [slope[:, rows].sum(axis=1).reshape(n, -1) @ self.elements.T for rows in groups]
+        return np.concatenate(each, axis=1)
+
+    def _curvature(self, inverse: FloatArray, inner: FloatArray) -> FloatArray:
+        """Sum over patterns of tr(V^-1 S_s N S_t) (B, q, q), a block a group."""
+        n, _, m, _ = inverse.shape
         q = self.elements.shape[0]
-        total = self.fixed.shape[0]
-        gradient = np.empty((n, total))
-        hessian = np.repeat(self.fixed[None], n, axis=0)
+        out = np.zeros((n, *self.fixed.shape))
         for group in range(self.layout.n_groups):
             rows = self.layout.group_slice(group)
             own = slice(group * q, (group + 1) * q)
-            gradient[:, own] = slope[:, rows].sum(axis=1).reshape(n, -1) @ self.elements.T
             flat = inverse[:, rows].reshape(n, -1, m * m).swapaxes(1, 2)
             kernel = flat @ inner[:, rows].reshape(n, -1, m * m)
             kernel = kernel.reshape(n, m, m, m, m).transpose(0, 2, 3, 4, 1)
             block = self.elements @ kernel.reshape(n, m * m, m * m) @ self.elements.T
-            hessian[:, own, own] += (block + block.swapaxes(1, 2)) / 2
-        return gradient, hessian
+            out[:, own, own] = (block + block.swapaxes(1, 2)) / 2
+        return out
 
     def _moved(self, sigma: FloatArray, step: FloatArray) -> FloatArray:
         """Sigma after the step, or after a share of it that leaves it positive definite."""
@@ -289,7 +307,7 @@ class _Newton:
         return np.asarray(sigma + share * change)
 
 
-def _step(gradient: FloatArray, hessian: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _solved(gradient: FloatArray, hessian: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Newton's step (B, q) and the gain it promises (B,); NaN where the Hessian is singular."""
     try:
         step = np.asarray(-np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0])
