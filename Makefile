@@ -23,10 +23,10 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev
-	MPLBACKEND=agg $(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2
 
 notebooks: $(VENV)/.installed-dev
-	MPLBACKEND=agg $(BIN)/python -m pytest -n 0 -p no:doctest --nbmake --nbmake-timeout=300 $(NOTEBOOKS)
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 $(NOTEBOOKS)
 
 benchmark: $(VENV)/.installed-dev
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

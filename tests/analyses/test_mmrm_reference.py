@@ -251,3 +251,30 @@ def test_two_complete_visits_are_the_paired_t_test() -> None:
     row = fitted(case, "us_reml").coefficients().estimates[1]
     for name in ("estimate", "se", "df", "statistic", "p_value", "ci_low", "ci_high"):
         assert_close(getattr(row, name), paired[name], rtol=1e-9)
+
+
+@pytest.mark.parametrize("key", ["random_subject", "random_subject_no_sequence"])
+def test_expected_information_is_pbkrtest(key: str) -> None:
+    """A random intercept is compound symmetry, as long as its variance is above zero."""
+    reference = reference_case("crossover/b_ab_ba_missing")
+    expected = reference[key]
+    sequence = "" if "no_sequence" in key else " + SEQ"
+    fit = tk.mmrm(
+        f"AVAL ~ TRTA + C(PERIOD){sequence}",
+        reference.data(),
+        subject="USUBJID",
+        visit="PERIOD",
+        arm="TRTA",
+        reference="Placebo",
+        covariance="cs",
+        information="expected",
+    )
+    if expected["sd_between"] == 0:  # lmer stops at the bound, this model does not
+        assert fit.deviance < expected["deviance_reml"]
+        return
+    assert_close(fit.deviance, expected["deviance_reml"], rtol=1e-9)
+    assert_close(fit.covariance.iloc[0, 1], expected["sd_between"] ** 2, rtol=1e-6)
+    theirs = pd.DataFrame(expected["kenward_roger"]["fixed_effects"])
+    ours = fit.coefficients().frame()
+    for name in ("estimate", "se", "df", "p_value"):
+        assert_close(ours[name], theirs[name], rtol=1e-6)

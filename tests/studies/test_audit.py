@@ -208,6 +208,20 @@ def test_additive_intervals(estimate: str, low: str, high: str, expected: list[o
     assert rules(figures(*rows)) == expected
 
 
+@pytest.mark.parametrize("estimate", ["", "median_difference", "cohens_d", "iqr"])
+def test_an_interval_of_anything_can_be_reversed(estimate: str) -> None:
+    ends = (("a - b", "ci95_lo", "1.2"), ("a - b", "ci95_hi", "-0.2"))
+    own = (("a - b", estimate, "0.5"),) if estimate else ()
+    assert rules(figures(*own, *ends)) == [("interval-order", IMPOSSIBLE)]
+
+
+def test_a_median_lies_within_its_interval_wherever_in_it() -> None:
+    ends = (("a - b", "ci95_lo", "-0.2"), ("a - b", "ci95_hi", "1.2"))
+    assert rules(figures(("a - b", "median_difference", "-0.2"), *ends)) == []
+    outside = figures(("a - b", "median_difference", "-0.4"), *ends)
+    assert rules(outside) == [("interval-order", INCONSISTENT)]
+
+
 def test_ratios_are_centred_on_the_log_scale() -> None:
     rows = [("r", "pooled_or", "2.00"), ("r", "ci95_lo", "1.00"), ("r", "ci95_hi", "4.00")]
     assert rules(figures(*rows)) == []

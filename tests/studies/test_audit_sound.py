@@ -61,6 +61,24 @@ def test_a_parallel_trial_on_a_whole_number_scale(
     assert findings(*arms, contrast, granularity="1", unit="NRS 0-10") == []
 
 
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(4, 8), factor=st.floats(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_a_welch_test_of_a_small_and_variable_arm(seed: int, n: int, factor: float) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(53, 10 * factor, n), rng.normal(50, 10, 15 * n)
+    test = stats.ttest_ind(x, y, equal_var=False)
+    low, high = test.confidence_interval()
+    arms = [rows(arm, n=str(scores.size)) for arm, scores in (("drug", x), ("placebo", y))]
+    contrast = rows(
+        "drug - placebo",
+        mean_difference=printed(x.mean() - y.mean(), 2),
+        ci95_lo=printed(low, 2),
+        ci95_hi=printed(high, 2),
+        p=printed(test.pvalue, 3) if test.pvalue >= 0.001 else "<0.001",
+    )
+    assert findings(*arms, contrast) == []
+
+
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(8, 60), decimals=st.integers(1, 2))
 @settings(deadline=None, max_examples=40)
 def test_a_crossover_with_positive_correlation(seed: int, n: int, decimals: int) -> None:

@@ -8,7 +8,7 @@ dropout depends on what was observed (missing at random).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from trialkit.kernels.estimability import null_space
 from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.mmrm.basis import has_full_rank
 from trialkit.kernels.mmrm.fit import MarginalFit, fit_marginal
-from trialkit.typing import BoolArray, FloatArray
+from trialkit.typing import BoolArray
 
 __all__ = ["mmrm"]
 
@@ -115,42 +115,25 @@ def mmrm(
     if (arm is None) != (reference is None):
         raise SpecError("arm= and reference= go together: give both, or neither.")
     visits = visit_levels(data, visit, visit_order)
+    columns = {
+        "subject": subject,
+        "visit": visit,
+        "group": group,
+        "time": time,
+        "weights": weights,
+    }
     frame = _model_frame(
-        formula,
-        data,
-        subject=subject,
-        visit=visit,
-        visits=visits,
-        arm=arm,
-        reference=reference,
-        complete=[name for name in (group, time, weights) if name is not None],
+        formula, data, columns=columns, visits=visits, arm=arm, reference=reference
     )
-    arms = list(frame.factors[arm].levels) if arm is not None else None
-    roles = read_roles(
-        data,
-        frame,
-        subject=subject,
-        visit=visit,
-        visits=visits,
-        group=group,
-        group_order=arms if group == arm else None,
-        time=time,
-        weights=weights,
-    )
+    arms = frame.factors[arm].levels if arm is not None and group == arm else None
+    roles = read_roles(data, frame, columns=columns, visits=visits, group_order=arms)
     aliased = _aliased(frame, drop_aliased)
-    x = frame.matrix[:, ~aliased] if aliased.any() else frame.matrix
-    fit, tests = _fit(frame, x, roles=roles, options=options, group=group, visit=visit)
+    fit, tests = _fit(frame, aliased, roles=roles, options=options, columns=columns)
     return MmrmFit(
         model_frame=frame,
         arm_column=arm,
         reference=reference,
-        columns_by_role={
-            "subject": subject,
-            "visit": visit,
-            "group": group,
-            "time": time,
-            "weights": weights,
-        },
+        columns_by_role=columns,
         roles=roles,
         options=options,
         aliased=aliased,
@@ -165,13 +148,12 @@ def _model_frame(
     formula: str,
     data: pd.DataFrame,
     *,
-    subject: str,
-    visit: str,
+    columns: Mapping[str, str | None],
     visits: Sequence[object],
     arm: str | None,
     reference: object,
-    complete: Sequence[str],
 ) -> ModelFrame:
+    visit = str(columns["visit"])
     levels: dict[str, Sequence[object]] = {}
     if arm is not None:
         levels[arm] = arm_levels(data, arm, reference)
@@ -182,8 +164,8 @@ def _model_frame(
         data,
         levels=levels,
         every_level=[] if arm is None else [arm],
-        subject=subject,
-        complete=[visit, *complete],
+        subject=columns["subject"],
+        complete=[name for name in columns.values() if name is not None],
     )
     if arm is not None and not any(arm in term.variables for term in frame.terms):
         raise SpecError(f"Formula {formula!r} has no term with the arm {arm!r}.")
@@ -210,17 +192,17 @@ def _aliased(frame: ModelFrame, drop_aliased: bool) -> BoolArray:
 
 def _fit(
     frame: ModelFrame,
-    x: FloatArray,
+    aliased: BoolArray,
     *,
     roles: Roles,
     options: Options,
-    group: str | None,
-    visit: str,
+    columns: Mapping[str, str | None],
 ) -> tuple[MarginalFit, ContrastInference]:
     if float(np.ptp(frame.response)) == 0:
         raise DataError(
             f"Outcome {frame.outcome!r} is {frame.response[0]:g} in all {frame.n} analysed rows."
         )
+    x = frame.matrix[:, ~aliased] if aliased.any() else frame.matrix
     try:
         fit = fit_marginal(
             x,
@@ -240,7 +222,11 @@ def _fit(
         )
     except ConvergenceError as problem:
         raise named_problem(
-            problem, roles=roles, options=options, group=group, visit=visit
+            problem,
+            roles=roles,
+            options=options,
+            group=columns["group"],
+            visit=str(columns["visit"]),
         ) from None
     return fit, tests
 

@@ -1,8 +1,10 @@
-"""The covariance of a fitted mixed model as frames, and its information criteria."""
+"""The covariance of a fitted mixed model, its likelihood, and its information criteria."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,93 @@ from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.structures import structure
 from trialkit.typing import FloatArray
 
-__all__ = ["covariance_frames", "fit_statistics"]
+__all__ = ["CovarianceFigures", "covariance_frames", "fit_statistics"]
+
+
+class Fitted(Protocol):
+    """What the figures are read from."""
+
+    @property
+    def marginal(self) -> MarginalFit:
+        """The kernels' fit."""
+        ...
+
+    @property
+    def roles(self) -> Roles:
+        """Subjects, visits and groups."""
+        ...
+
+    @property
+    def columns_by_role(self) -> Mapping[str, str | None]:
+        """Column names by role."""
+        ...
+
+
+class CovarianceFigures:
+    """Covariance, likelihood and convergence of a fit."""
+
+    __slots__ = ()
+
+    @property
+    def covariance(self: Fitted) -> pd.DataFrame | dict[object, pd.DataFrame]:
+        """Covariance of the visits, visits by visits; with a group, a dict of them by level.
+
+        For a spatial structure: at each visit's mean time.
+        """
+        frames = covariance_frames(self.marginal, self.roles)
+        return frames if self.columns_by_role["group"] else frames[None]
+
+    @property
+    def correlation(self: Fitted) -> pd.DataFrame | dict[object, pd.DataFrame]:
+        """Correlation of the visits, arranged as `covariance`."""
+        frames = covariance_frames(self.marginal, self.roles, correlation=True)
+        return frames if self.columns_by_role["group"] else frames[None]
+
+    @property
+    def n_covariance_parameters(self: Fitted) -> int:
+        """Number of covariance parameters, all groups together."""
+        return self.marginal.n_parameters
+
+    @property
+    def deviance(self: Fitted) -> float:
+        """-2 log-likelihood, restricted under REML (SAS's "-2 Res Log Likelihood")."""
+        return self.marginal.deviance
+
+    @property
+    def log_likelihood(self: Fitted) -> float:
+        """Log-likelihood, restricted under REML."""
+        return -self.marginal.deviance / 2
+
+    @property
+    def aic(self: Fitted) -> float:
+        """Deviance plus twice the number of covariance parameters, as R's mmrm.
+
+        SAS's AIC under REML; under maximum likelihood SAS also counts the fixed effects.
+        """
+        return fit_statistics(self.marginal)["aic"]
+
+    @property
+    def aicc(self: Fitted) -> float:
+        """AIC corrected for N - P observations, as R's mmrm (and SAS under REML)."""
+        return fit_statistics(self.marginal)["aicc"]
+
+    @property
+    def bic(self: Fitted) -> float:
+        """Deviance plus log(number of subjects) a covariance parameter, as R's mmrm and SAS.
+
+        Under maximum likelihood SAS also counts the fixed effects.
+        """
+        return fit_statistics(self.marginal)["bic"]
+
+    @property
+    def iterations(self: Fitted) -> int:
+        """Newton steps to the optimum."""
+        return self.marginal.optimum.iterations
+
+    @property
+    def gradient_norm(self: Fitted) -> float:
+        """Largest derivative of the deviance at the optimum, per relative change of Sigma."""
+        return self.marginal.optimum.gradient_norm
 
 
 def covariance_frames(

@@ -12,10 +12,10 @@ import pandas as pd
 
 from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.linear_estimates import LinearEstimates
-from trialkit.analyses.mmrm_covariance import covariance_frames, fit_statistics
+from trialkit.analyses.mmrm_after import AfterFit
+from trialkit.analyses.mmrm_covariance import CovarianceFigures
 from trialkit.analyses.mmrm_inference import ContrastInference
 from trialkit.analyses.mmrm_options import Options
-from trialkit.analyses.mmrm_predict import conditional_prediction, generator, marginal_prediction
 from trialkit.analyses.mmrm_roles import Roles
 from trialkit.analyses.reference_grid import MeanWeights, Visits
 from trialkit.analyses.simultaneous import ContrastAdjustment
@@ -23,8 +23,6 @@ from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
 from trialkit.kernels.mmrm.fit import MarginalFit
-from trialkit.kernels.mmrm.subject_rows import SubjectRows, padded_rows
-from trialkit.kernels.mmrm.subjects import coefficient_scores, scaled_residuals, simulate
 from trialkit.results import EstimateTable
 from trialkit.typing import Alternative, BoolArray, FloatArray
 
@@ -35,7 +33,7 @@ __all__ = ["MmrmFit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class MmrmFit(LinearEstimates):
+class MmrmFit(CovarianceFigures, AfterFit, LinearEstimates):
     """A mixed model for repeated measures; see `mmrm`.
 
     `coef` (P,) and `vcov` (P, P) follow `columns`; `vcov` is what the contrasts use (adjusted
@@ -114,67 +112,6 @@ class MmrmFit(LinearEstimates):
     def missing(self) -> dict[str, int]:
         """Missing values by column; a row may count in several."""
         return dict(self.model_frame.n_excluded)
-
-    @property
-    def covariance(self) -> pd.DataFrame | dict[object, pd.DataFrame]:
-        """Covariance of the visits, visits by visits; with a group, a dict of them by level.
-
-        For a spatial structure: at each visit's mean time.
-        """
-        frames = covariance_frames(self.marginal, self.roles)
-        return frames if self.columns_by_role["group"] else frames[None]
-
-    @property
-    def correlation(self) -> pd.DataFrame | dict[object, pd.DataFrame]:
-        """Correlation of the visits, arranged as `covariance`."""
-        frames = covariance_frames(self.marginal, self.roles, correlation=True)
-        return frames if self.columns_by_role["group"] else frames[None]
-
-    @property
-    def n_covariance_parameters(self) -> int:
-        """Number of covariance parameters, all groups together."""
-        return self.marginal.n_parameters
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood, restricted under REML (SAS's "-2 Res Log Likelihood")."""
-        return self.marginal.deviance
-
-    @property
-    def log_likelihood(self) -> float:
-        """Log-likelihood, restricted under REML."""
-        return -self.marginal.deviance / 2
-
-    @property
-    def aic(self) -> float:
-        """Deviance plus twice the number of covariance parameters, as R's mmrm.
-
-        SAS's AIC under REML; under maximum likelihood SAS also counts the fixed effects.
-        """
-        return fit_statistics(self.marginal)["aic"]
-
-    @property
-    def aicc(self) -> float:
-        """AIC corrected for N - P observations, as R's mmrm (and SAS under REML)."""
-        return fit_statistics(self.marginal)["aicc"]
-
-    @property
-    def bic(self) -> float:
-        """Deviance plus log(number of subjects) a covariance parameter, as R's mmrm and SAS.
-
-        Under maximum likelihood SAS also counts the fixed effects.
-        """
-        return fit_statistics(self.marginal)["bic"]
-
-    @property
-    def iterations(self) -> int:
-        """Newton steps to the optimum."""
-        return self.marginal.optimum.iterations
-
-    @property
-    def gradient_norm(self) -> float:
-        """Largest derivative of the deviance at the optimum, per relative change of Sigma."""
-        return self.marginal.optimum.gradient_norm
 
     def df(self, contrast: FloatArray) -> float:
         """Degrees of freedom of the t statistic of one contrast (P,)."""
@@ -269,70 +206,6 @@ class MmrmFit(LinearEstimates):
             null=null,
         )
 
-    def residuals(self, *, kind: Literal["raw", "scaled"] = "raw") -> pd.Series:
-        """Observed minus fitted outcome of each analysed row, under the data's own index.
-
-        "scaled" divides by the Cholesky factor of the subject's covariance: uncorrelated with
-        variance one if the model holds (R mmrm's "normalized").
-        """
-        if kind == "raw":
-            values = self.model_frame.response - self._fitted()
-        elif kind == "scaled":
-            values = scaled_residuals(self.marginal, self._rows())
-        else:
-            raise SpecError(f"kind={kind!r} is not offered; allowed: raw, scaled.")
-        index = self.model_frame.analysed.index
-        return pd.Series(values, index=index, name=self.model_frame.outcome)
-
-    def scores(self) -> pd.DataFrame:
-        """Each subject's part X'V^-1(y - Xb) of the coefficients' estimating equations.
-
-        Subjects by coefficients (without aliased ones); every column sums to zero.
-        """
-        names = [n for n, out in zip(self.columns, self.aliased, strict=True) if not out]
-        values = coefficient_scores(self.marginal, self._rows())
-        index = self.roles.subjects.rename(self.columns_by_role["subject"])
-        return pd.DataFrame(values, index=index, columns=names)
-
-    def predict(
-        self, frame: pd.DataFrame | None = None, *, conditional: bool = False
-    ) -> pd.DataFrame:
-        """Predicted outcome at each row of `frame` (the analysed rows without one).
-
-        Columns `prediction` and `se` (from the uncertainty of the coefficients). Marginal: the
-        mean of all subjects with the row's covariates. `conditional`: the mean given the
-        outcomes the subject has in `frame` (missing where not observed), and `sd`, the standard
-        deviation of the outcome around it at the estimated covariance; an observed outcome is
-        its own prediction. Raises DataError for levels and visits the model does not know.
-        """
-        if not conditional:
-            known = self.model_frame.analysed if frame is None else frame
-            return marginal_prediction(self.model_frame, known, coef=self.coef, vcov=self.vcov)
-        if frame is None:
-            raise SpecError(
-                "conditional=True needs a frame: every visit wanted of each subject, with the "
-                "outcome missing where it was not observed."
-            )
-        return conditional_prediction(
-            self.model_frame,
-            frame,
-            fit=self.marginal,
-            coef=self.coef,
-            vcov=self.vcov,
-            columns=self.columns_by_role,
-            visits=self.roles.visits,
-            groups=self.roles.groups,
-        )
-
-    def simulate(self, rng: np.random.Generator | int | None = None) -> pd.Series:
-        """A new outcome for each analysed row, drawn from the fitted model.
-
-        `rng` is a numpy Generator or a seed; SpecError without one.
-        """
-        values = simulate(self.marginal, self._fitted(), generator(rng), self.roles.weights)
-        index = self.model_frame.analysed.index
-        return pd.Series(values, index=index, name=self.model_frame.outcome)
-
     def plot(self, ax: Axes | None = None) -> Axes:
         """LS means over the visits with their intervals, a line an arm."""
         from trialkit.figures.visit_profiles import visit_profiles
@@ -355,21 +228,6 @@ class MmrmFit(LinearEstimates):
             ax=ax,
         )
 
-    def plot_residuals(
-        self, *, kind: Literal["fitted", "normal"] = "fitted", ax: Axes | None = None
-    ) -> Axes:
-        """Scaled residuals against fitted values, or against normal quantiles."""
-        from trialkit.figures.residual_plots import normal_quantiles, residuals_by_fitted
-
-        residual = self.residuals(kind="scaled").to_numpy()
-        if kind == "normal":
-            return normal_quantiles(residual=residual, ax=ax)
-        if kind != "fitted":
-            raise SpecError(f"kind={kind!r} is not offered; allowed: fitted, normal.")
-        return residuals_by_fitted(
-            fitted=self._fitted(), residual=residual, y_label="Scaled residual", ax=ax
-        )
-
     def __repr__(self) -> str:
         return f"{self._summary()}\n\n{self._main_table()!r}"
 
@@ -387,19 +245,6 @@ class MmrmFit(LinearEstimates):
             f"{len(self.roles.visits)} visits, {self.n_excluded} rows excluded; "
             f"-2 log-likelihood {self.deviance:.2f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}; "
             f"{self.iterations} iterations"
-        )
-
-    def _fitted(self) -> FloatArray:
-        return np.asarray(self.model_frame.matrix @ self.coef)
-
-    def _rows(self) -> SubjectRows:
-        frame = self.model_frame
-        return padded_rows(
-            frame.matrix[:, ~self.aliased],
-            frame.response,
-            layout=self.marginal.layout,
-            basis=self.marginal.basis,
-            weights=self.roles.weights,
         )
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg
 
 from trialkit.analyses.mmrm_options import KENWARD_ROGER, Options
 from trialkit.kernels.linear import WaldTest, f_tail, wald_f
-from trialkit.kernels.mmrm.between_within import between_within_df
+from trialkit.kernels.mmrm.between_within import between_within_df, coefficient_df
 from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.information import Information, covariance_information
 from trialkit.kernels.mmrm.kenward_roger import adjusted_covariance, kenward_roger_f
-from trialkit.kernels.mmrm.robust import robust_covariance
+from trialkit.kernels.mmrm.robust import RobustCovariance, robust_covariance
 from trialkit.kernels.mmrm.satterthwaite import fai_cornelius, satterthwaite_df
 from trialkit.kernels.mmrm.subject_rows import padded_rows
 from trialkit.typing import FloatArray
@@ -23,6 +23,49 @@ __all__ = ["ContrastInference", "inference"]
 
 # Contrasts whose part outside those before them is below this share repeat them.
 RANK_TOLERANCE = 1e-9
+
+
+class DfRule(Protocol):
+    """Degrees of freedom (r,) of single contrasts (r, P) of the coefficients."""
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """The df of each row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelDf:
+    """Satterthwaite's, from the information of the covariance parameters."""
+
+    fit: MarginalFit
+    information: Information
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """The df of each row."""
+        return satterthwaite_df(self.fit, self.information, self.fit.basis.contrasts(rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RobustDf:
+    """Bell and McCaffrey's, of a robust variance."""
+
+    fit: MarginalFit
+    robust: RobustCovariance
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """The df of each row."""
+        return self.robust.df(self.fit.basis.contrasts(rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoefficientDf:
+    """The smallest df (P,) of the coefficients that a contrast involves."""
+
+    single: FloatArray
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        """The df of each row."""
+        return between_within_df(rows, self.single)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +80,7 @@ class ContrastInference:
     method: str
     vcov: FloatArray
     basis_vcov: FloatArray
-    single_df: Callable[[FloatArray], FloatArray]
+    single_df: DfRule
     information: Information | None
 
     def f_test(self, hypothesis: FloatArray) -> WaldTest:
@@ -54,12 +97,8 @@ class ContrastInference:
         elif self.method == "satterthwaite":
             statistic, den_df = fai_cornelius(rows, self.vcov, rows @ coef, self.single_df)
         else:
-            return wald_f(
-                coef=coef,
-                vcov=self.vcov,
-                hypothesis=rows,
-                den_df=float(self.single_df(rows).min()),
-            )
+            den_df = float(self.single_df(rows).min())
+            return wald_f(coef=coef, vcov=self.vcov, hypothesis=rows, den_df=den_df)
         return WaldTest(
             statistic=statistic,
             num_df=rows.shape[0],
@@ -78,45 +117,44 @@ def inference(
     intercept: int | None,
 ) -> ContrastInference:
     """The inference that `options` ask for; `intercept` is the position of its column in x."""
-    basis, phi = fit.basis, fit.optimum.point.phi
     information: Information | None = None
-    single_df: Callable[[FloatArray], FloatArray]
+    robust: RobustCovariance | None = None
+    vcov = fit.optimum.point.phi
     if options.needs_information:
-        known = information = covariance_information(fit, expected=options.is_expected)
+        information = covariance_information(fit, expected=options.is_expected)
         if options.df in KENWARD_ROGER:
-            phi = adjusted_covariance(fit, known, second_order=options.df == "kenward-roger")
-
-        def single_df(rows: FloatArray) -> FloatArray:
-            return satterthwaite_df(fit, known, basis.contrasts(rows))
-    else:
-        single_df = _plain_df(options.df, fit, x, intercept)
+            with_second = options.df == "kenward-roger"
+            vcov = adjusted_covariance(fit, information, second_order=with_second)
     if options.vcov is not None:
-        rows = padded_rows(x, y, layout=fit.layout, basis=basis, weights=weights)
+        rows = padded_rows(x, y, layout=fit.layout, basis=fit.basis, weights=weights)
         robust = robust_covariance(fit, rows, options.vcov)
-        phi = robust.vcov
-        if options.df == "satterthwaite":
-
-            def single_df(rows: FloatArray) -> FloatArray:
-                return robust.df(basis.contrasts(rows))
-
+        vcov = robust.vcov
     return ContrastInference(
         fit=fit,
         method=options.df,
-        vcov=basis.covariance(phi),
-        basis_vcov=phi,
-        single_df=single_df,
+        vcov=fit.basis.covariance(vcov),
+        basis_vcov=vcov,
+        single_df=_df_rule(fit, x, options, information, robust, intercept),
         information=information,
     )
 
 
-def _plain_df(
-    method: str, fit: MarginalFit, x: FloatArray, intercept: int | None
-) -> Callable[[FloatArray], FloatArray]:
-    """Degrees of freedom that do not depend on the covariance."""
-    if method == "between-within":
-        return lambda rows: between_within_df(rows, x, fit.layout, intercept=intercept)
-    value = np.inf if method == "normal" else float(x.shape[0] - x.shape[1])
-    return lambda rows: np.repeat(value, rows.shape[0])
+def _df_rule(
+    fit: MarginalFit,
+    x: FloatArray,
+    options: Options,
+    information: Information | None,
+    robust: RobustCovariance | None,
+    intercept: int | None,
+) -> DfRule:
+    if information is not None:
+        return ModelDf(fit, information)
+    if options.df == "satterthwaite" and robust is not None:
+        return RobustDf(fit, robust)
+    if options.df == "between-within":
+        return CoefficientDf(coefficient_df(x, fit.layout, intercept=intercept))
+    value = np.inf if options.df == "normal" else float(x.shape[0] - x.shape[1])
+    return CoefficientDf(np.full(x.shape[1], value))
 
 
 def _independent(hypothesis: FloatArray) -> FloatArray:

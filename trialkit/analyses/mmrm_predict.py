@@ -95,9 +95,10 @@ def _codes(data: pd.DataFrame, name: str, labels: tuple[object, ...]) -> IntArra
     codes = pd.Index(list(labels)).get_indexer(pd.Index(data[name])).astype(np.int64)
     strange = np.flatnonzero(codes < 0)
     if strange.size:
+        label = data[name].iloc[strange[:1]].tolist()[0]
         raise DataError(
-            f"Column {name!r} has {data[name].iloc[int(strange[0])]!r}, which the model does not "
-            f"know; it has {', '.join(map(repr, labels))}."
+            f"Column {name!r} has {label!r}, which the model does not know; "
+            f"it has {', '.join(map(repr, labels))}."
         )
     return codes
 
@@ -127,10 +128,10 @@ def _place(
     counts = np.zeros((n, len(visits)), dtype=np.int64)
     np.add.at(counts, (subject, visit), 1)
     if (counts > 1).any():
-        row = int(np.flatnonzero(counts[subject, visit] > 1)[0])
+        row = data.iloc[np.flatnonzero(counts[subject, visit] > 1)[:1]]
         raise DataError(
-            f"Subject {data[columns['subject']].iloc[row]!r} has two rows at "
-            f"{data[columns['visit']].iloc[row]!r}; conditional predictions take one."
+            f"Subject {row[columns['subject']].tolist()[0]!r} has two rows at "
+            f"{row[columns['visit']].tolist()[0]!r}; conditional predictions take one."
         )
     group = np.zeros(n, dtype=np.int64)
     if columns["group"] is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,19 +42,18 @@ def read_roles(
     data: pd.DataFrame,
     frame: ModelFrame,
     *,
-    subject: str,
-    visit: str,
+    columns: Mapping[str, str | None],
     visits: Sequence[object],
-    group: str | None,
     group_order: Sequence[object] | None,
-    time: str | None,
-    weights: str | None,
 ) -> Roles:
     """Codes of the analysed rows of `data`.
 
+    `columns` maps the roles subject, visit, group, time and weights to column names.
     Raises DataError for a visit without analysed rows, a subject with two rows at a visit or
     in two groups, a group without subjects, times or weights that cannot be used.
     """
+    subject, visit = str(columns["subject"]), str(columns["visit"])
+    group, time, weights = columns["group"], columns["time"], columns["weights"]
     rows = data.iloc[frame.rows]
     codes, subjects = pd.factorize(rows[subject])
     owner = codes.astype(np.int64)
@@ -92,6 +91,11 @@ def _codes(values: pd.Series, labels: Sequence[object]) -> IntArray:
     return pd.Index(list(labels)).get_indexer(pd.Index(values)).astype(np.int64)
 
 
+def _label(values: pd.Series, row: int) -> object:
+    """The value of one row as a plain Python value, which prints as the user wrote it."""
+    return values.iloc[[row]].tolist()[0]
+
+
 def _refuse_empty_visits(at: IntArray, visits: Sequence[object], visit: str) -> None:
     counts = np.bincount(at, minlength=len(visits))
     empty = [label for label, count in zip(visits, counts, strict=True) if count == 0]
@@ -109,11 +113,12 @@ def _refuse_duplicates(
     ordered = np.argsort(key, kind="stable")
     again = ordered[1:][np.diff(key[ordered]) == 0]
     if again.size:
-        first = rows.iloc[int(again.min())]
+        first = int(again.min())
+        who, when = _label(rows[subject], first), _label(rows[visit], first)
         raise DataError(
-            f"Subject {first[subject]!r} has more than one analysed row at {visit} "
-            f"{first[visit]!r} ({again.size} row(s) too many in all); a subject has one row a "
-            "visit. Choose one record a visit (ANL01FL, PARAMCD?) before the model."
+            f"Subject {who!r} has more than one analysed row at {visit} {when!r} ({again.size} "
+            "row(s) too many in all); a subject has one row a visit. Choose one record a visit "
+            "(ANL01FL, PARAMCD?) before the model."
         )
 
 
@@ -124,9 +129,9 @@ def _refuse_two_groups(
     first[owner[::-1]] = which[::-1]
     strays = np.flatnonzero(first[owner] != which)
     if strays.size:
-        label = rows[subject].iloc[int(strays[0])]
+        who = _label(rows[subject], int(strays[0]))
         raise DataError(
-            f"Subject {label!r} changes {group!r} between visits; a subject has one covariance, "
+            f"Subject {who!r} changes {group!r} between visits; a subject has one covariance, "
             "so the group stays the same."
         )
 
@@ -139,9 +144,10 @@ def _times(
     tied = (np.diff(owner[ordered]) == 0) & (np.diff(times[ordered]) == 0)
     if tied.any():
         row = int(ordered[1:][tied].min())
+        who, at = _label(rows[subject], row), _label(rows[visit], row)
         raise DataError(
-            f"Subject {rows[subject].iloc[row]!r} has two rows at {time}={times[row]:g} (one of "
-            f"them {visit} {rows[visit].iloc[row]!r}); a spatial covariance needs distinct times."
+            f"Subject {who!r} has two rows at {time}={times[row]:g} (one of them {visit} {at!r}); "
+            "a spatial covariance needs distinct times."
         )
     return times
 
@@ -152,6 +158,6 @@ def _weights(rows: pd.DataFrame, weights: str) -> FloatArray:
     if bad.size:
         raise DataError(
             f"Weights {weights!r} are not above zero in {bad.size} row(s), the first "
-            f"{rows.index[bad[0]]!r} with {values[bad[0]]:g}; leave such rows out."
+            f"{rows.index[bad[:1]].tolist()[0]!r} with {values[bad[0]]:g}; leave such rows out."
         )
     return values

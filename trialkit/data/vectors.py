@@ -78,8 +78,8 @@ def label_codes(frame: pd.DataFrame, column: str, levels: Sequence[object]) -> I
     if missing.any():
         raise DataError(
             f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
-            f"first in row {frame.index[missing.to_numpy()].tolist()[0]!r}; give these rows a value or "
-            "leave them out."
+            f"first in row {frame.index[missing.to_numpy()].tolist()[0]!r}; give these rows a "
+            "value or leave them out."
         )
     index = pd.Index(list(levels), dtype=object)
     return index.get_indexer(pd.Index(frame[column].tolist(), dtype=object)).astype(np.int64)

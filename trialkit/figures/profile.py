@@ -52,9 +52,11 @@ def profile(
         axes.plot(x, middle, "-o", color=color, linewidth=1.4, markersize=5, label=str(arm))
         known = np.flatnonzero(~np.isnan(middle))
         if known.size:
+            # Beyond the bars of every arm at that visit.
+            beside = where[known[-1]] + DODGE * gap * (len(centre) - 1) / 2
             axes.annotate(
                 str(arm),
-                (x[known[-1]], middle[known[-1]]),
+                (beside, middle[known[-1]]),
                 xytext=(8, 0),
                 textcoords="offset points",
                 va="center",

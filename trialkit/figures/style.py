@@ -17,13 +17,11 @@ ARM_COLORS = ("#6f6f6f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 
 
 def new_axes(width: float, height: float) -> Axes:
-    """An Axes on a figure of its own, outside pyplot's registry: nothing to close later."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """An Axes on a new pyplot figure: a notebook shows it at the end of the cell."""
+    from matplotlib import pyplot as plt
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    _, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    return axes
 
 
 def quiet(ax: Axes) -> Axes:

@@ -24,6 +24,7 @@ def svg_bytes(draw: Callable[[], Axes]) -> bytes:
     It is drawn and saved under matplotlib's own defaults, whatever a user has set; the
     settings are back as they were afterwards.
     """
+    from matplotlib import pyplot as plt
     from matplotlib import style
     from matplotlib.figure import Figure
 
@@ -33,4 +34,5 @@ def svg_bytes(draw: Callable[[], Axes]) -> bytes:
         if not isinstance(figure, Figure):
             raise TypeError("An Axes without a figure of its own cannot be saved.")
         figure.savefig(stream, format="svg", metadata=_METADATA)
+        plt.close(figure)
     return stream.getvalue()

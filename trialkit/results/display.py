@@ -21,7 +21,9 @@ _STYLE = (
     "border-collapse:collapse;font-variant-numeric:tabular-nums;"
     "border-top:1.5px solid currentColor;border-bottom:1.5px solid currentColor"
 )
-_CELL = "padding:.25em .75em;text-align:{align};border:none;white-space:nowrap"
+_CELL = "padding:.25em .55em;text-align:{align};border:none;white-space:{wrap};min-width:{width}"
+# A column with a longer text than this wraps, so that it does not push the others off the page.
+LONGEST_LINE = 40
 
 
 def format_p(p_value: float) -> str:
@@ -91,12 +93,21 @@ def as_text(frame: pd.DataFrame, *, title: str, notes: Sequence[str]) -> str:
 def as_html(frame: pd.DataFrame, *, title: str, notes: Sequence[str]) -> str:
     """The table as HTML that follows the notebook's own colours; all text is escaped."""
     names, rows = _cells(frame)
-    aligns = ["right" if _is_numeric(frame, name) else "left" for name in names]
+    styles = []
+    for column, name in enumerate(names):
+        is_long = any(len(row[column]) > LONGEST_LINE for row in rows)
+        styles.append(
+            _CELL.format(
+                align="right" if _is_numeric(frame, name) else "left",
+                wrap="normal" if is_long else "nowrap",
+                width="20em" if is_long else "auto",
+            )
+        )
 
-    def cells(values: Sequence[str], tag: str, style: str = "") -> str:
+    def cells(values: Sequence[str], tag: str, extra: str = "") -> str:
         return "".join(
-            f'<{tag} style="{_CELL.format(align=align)}{style}">{escape(value)}</{tag}>'
-            for value, align in zip(values, aligns, strict=True)
+            f'<{tag} style="{style}{extra}">{escape(value)}</{tag}>'
+            for value, style in zip(values, styles, strict=True)
         )
 
     head = cells(names, "th", ";border-bottom:1px solid currentColor")

@@ -108,10 +108,10 @@ class Reproduction:
         return not self.failures
 
     def __repr__(self) -> str:
-        return display.as_text(self._shown(), title=self.name, notes=(self._tally(),))
+        return display.as_text(self._shown(), title=self.name, notes=self._footnotes())
 
     def _repr_html_(self) -> str:
-        return display.as_html(self._shown(), title=self.name, notes=(self._tally(),))
+        return display.as_html(self._shown(), title=self.name, notes=self._footnotes())
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Ours about the printed figure, in units of its last digit, one line a row.
@@ -136,11 +136,36 @@ class Reproduction:
         return ", ".join(f"{count} {name}" for name, count in self.counts().items() if count)
 
     def _shown(self) -> pd.DataFrame:
+        """The rows for reading: notes as numbers, agreement by construction in brackets."""
         columns = ["arm", "outcome", "timepoint", "statistic", "published", "reproduced_printed"]
-        frame = self.frame()[[*columns, "agrees", "basis", "note"]]
-        words = {True: "yes", False: "NO", None: ""}
-        agrees = [words.get(value, value) for value in frame["agrees"]]
-        return frame.rename(columns={"reproduced_printed": "reproduced"}).assign(agrees=agrees)
+        frame = self.frame()
+        agrees = [_agreement_word(row) for row in self.rows]
+        numbers = self._note_numbers()
+        marked = [
+            f"{row.statistic} [{numbers[row.note]}]" if row.note else row.statistic
+            for row in self.rows
+        ]
+        return (
+            frame[[*columns, "agrees", "basis"]]
+            .rename(columns={"reproduced_printed": "reproduced"})
+            .assign(agrees=agrees, statistic=marked)
+        )
+
+    def _note_numbers(self) -> dict[str, int]:
+        notes = dict.fromkeys(row.note for row in self.rows if row.note)
+        return {note: number for number, note in enumerate(notes, start=1)}
+
+    def _footnotes(self) -> tuple[str, ...]:
+        notes = (f"[{number}] {note}" for note, number in self._note_numbers().items())
+        return (*notes, self._tally())
+
+
+def _agreement_word(row: ReproductionRow) -> str:
+    """The verdict as one word, in brackets where it holds by construction."""
+    if row.agrees is None:
+        return ""
+    word = row.agrees if isinstance(row.agrees, str) else "yes" if row.agrees else "NO"
+    return f"({word})" if row.basis == "calibrated" else word
 
 
 def reproduce(name: str) -> Reproduction:

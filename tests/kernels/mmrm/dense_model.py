@@ -23,12 +23,14 @@ def natural_sigma(name: str, m: int) -> SigmaOf:
 
     def element(theta: np.ndarray, time: np.ndarray, a: int, b: int) -> float:
         lag = b - a
-        if name == "unstructured":
-            return theta[b * (b + 1) // 2 + a]
-        if name in ("toeplitz", "compound-symmetry"):
-            return theta[lag] if name == "toeplitz" else theta[min(lag, 1)]
-        if name == "spatial-exponential":
-            return theta[0] * np.exp(-abs(time[a] - time[b]) / theta[1])
+        whole = {
+            "unstructured": lambda: theta[b * (b + 1) // 2 + a],
+            "toeplitz": lambda: theta[lag],
+            "compound-symmetry": lambda: theta[min(lag, 1)],
+            "spatial-exponential": lambda: theta[0] * np.exp(-abs(time[a] - time[b]) / theta[1]),
+        }
+        if name in whole:
+            return whole[name]()
         n_var = m if name.endswith("-het") else 1
         var = [theta[min(v, n_var - 1)] for v in (a, b)]
         rho = theta[n_var:]

@@ -10,7 +10,7 @@ from trialkit.typing import BoolArray, FloatArray
 # A weight below this share of the contrast's largest is rounding.
 ROUNDING = 1e-10
 
-__all__ = ["between_within_df", "is_between"]
+__all__ = ["between_within_df", "coefficient_df", "is_between"]
 
 
 def is_between(x: FloatArray, layout: Layout) -> BoolArray:
@@ -21,15 +21,12 @@ def is_between(x: FloatArray, layout: Layout) -> BoolArray:
     return np.asarray(~changed.any(axis=0))
 
 
-def between_within_df(
-    rows: FloatArray, x: FloatArray, layout: Layout, *, intercept: int | None
-) -> FloatArray:
-    """Degrees of freedom (r,) of contrasts (r, P) of the model's own coefficients.
+def coefficient_df(x: FloatArray, layout: Layout, *, intercept: int | None) -> FloatArray:
+    """Degrees of freedom (P,) of single coefficients.
 
     A coefficient whose column varies between subjects only has n - (number of those, with the
     intercept) df; one that varies within subjects has N - n - (number of those). The
-    intercept (its column, or None) goes with the latter where there are any. A contrast has
-    the smallest df among its coefficients.
+    intercept (its column, or None) goes with the latter where there are any.
     """
     between = is_between(x, layout)
     n, n_observations = layout.n_subjects, layout.order.size
@@ -38,5 +35,10 @@ def between_within_df(
     df = np.where(between, n - n_between, n_observations - n - n_within).astype(np.float64)
     if intercept is not None and n_within > 0:
         df[intercept] = n_observations - n - n_within
+    return df
+
+
+def between_within_df(rows: FloatArray, single: FloatArray) -> FloatArray:
+    """Degrees of freedom (r,) of contrasts (r, P): the smallest of the coefficients involved."""
     involved = np.abs(rows) > ROUNDING * np.abs(rows).max(axis=1, keepdims=True)
-    return np.asarray(np.where(involved, df, np.inf).min(axis=1))
+    return np.asarray(np.where(involved, single, np.inf).min(axis=1))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg
 
 from trialkit.errors import ConvergenceError
 from trialkit.kernels.mmrm.fit import MarginalFit
-from trialkit.kernels.mmrm.likelihood import Likelihood, Point
+from trialkit.kernels.mmrm.likelihood import Likelihood, Point, block_diagonal
 from trialkit.kernels.mmrm.structures import Natural
 from trialkit.typing import FloatArray
 
@@ -84,14 +83,14 @@ def _bend(likelihood: Likelihood, point: Point, parameters: list[Natural]) -> Fl
             continue
         total = each.sum(axis=0, keepdims=True) if natural.first.shape[1] == 1 else each
         blocks.append(np.tensordot(natural.second, total, axes=3))
-    return np.asarray(linalg.block_diag(*blocks))
+    return block_diagonal(blocks)
 
 
 def _inverse(hessian: FloatArray) -> FloatArray:
     """Inverse of a positive definite Hessian, parameters first brought to one scale."""
     root = np.sqrt(np.abs(np.diagonal(hessian)))
     root = np.where(root > 0, root, 1.0)
-    values, vectors = linalg.eigh(hessian / np.outer(root, root))
+    values, vectors = np.linalg.eigh(hessian / np.outer(root, root))
     if values[0] <= MIN_RELATIVE_CURVATURE * values[-1]:
         raise ConvergenceError(
             "The information of the covariance parameters is singular: the data do not "

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import lapack
 
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.subject_rows import Moments
 from trialkit.typing import FloatArray
 
-__all__ = ["Likelihood", "Point", "Slopes"]
+__all__ = ["Likelihood", "Point", "Slopes", "block_diagonal"]
+
+# Weights (visits by visits, a pattern and parameter) held at once: bounds the memory (64 MB).
+MANY_WEIGHTS = 8e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +78,11 @@ class Likelihood:
         pooled = self.moments.pool(inverse)
         information, right = pooled[:-1, :-1], pooled[:-1, -1]
         try:
-            factor = linalg.cholesky(information, lower=True, check_finite=False)
-        except linalg.LinAlgError:
+            factor = np.linalg.cholesky(information)
+        except np.linalg.LinAlgError:
             return None
-        half = linalg.solve_triangular(factor, right, lower=True, check_finite=False)
-        root = linalg.solve_triangular(factor, np.eye(right.size), lower=True, check_finite=False)
+        root, _ = lapack.dtrtri(factor, lower=1)
+        half = root @ right
         phi, gamma = root.T @ root, root.T @ half
         deviance = log_determinant + float(pooled[-1, -1] - half @ half)
         weight = np.empty_like(pooled)
@@ -120,7 +124,7 @@ class Likelihood:
             _trace_products(point.inverse[rows], sign * inner[rows], firsts[group])
             for group, rows in ((g, self.layout.group_slice(g)) for g in self.groups)
         ]
-        return np.asarray(linalg.block_diag(*blocks))
+        return block_diagonal(blocks)
 
     def slopes(self, point: Point, firsts: list[FloatArray]) -> Slopes:
         """Derivatives of the information of the coefficients, one a parameter."""
@@ -128,7 +132,10 @@ class Likelihood:
         for group in self.groups:
             rows = self.layout.group_slice(group)
             inverse = point.inverse[rows]
-            pooled.append(self.moments.pool(inverse @ firsts[group] @ inverse, rows))
+            step = max(1, int(MANY_WEIGHTS / inverse.size))
+            for begin in range(0, firsts[group].shape[0], step):
+                weights = inverse @ firsts[group][begin : begin + step] @ inverse
+                pooled.append(self.moments.pool(weights, rows))
         stacked = np.concatenate(pooled)
         matrix = stacked[:, :-1, :-1]
         return Slopes(matrix=matrix, residual=stacked[:, :-1, -1] - matrix @ point.gamma)
@@ -146,6 +153,11 @@ class Likelihood:
         if expected:
             return out
         return -out - 2 * slopes.residual @ point.phi @ slopes.residual.T
+
+
+def block_diagonal(blocks: list[FloatArray]) -> FloatArray:
+    """The groups' blocks as one matrix."""
+    return blocks[0] if len(blocks) == 1 else np.asarray(linalg.block_diag(*blocks))
 
 
 def _masked_inverse(sigma: FloatArray, mask: np.ndarray) -> tuple[FloatArray, FloatArray] | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 from trialkit.errors import ConvergenceError
 from trialkit.kernels.mmrm.diagnosis import SUSPECT_EIGENVALUE, refuse_singular
-from trialkit.kernels.mmrm.likelihood import Likelihood, Point
+from trialkit.kernels.mmrm.likelihood import Likelihood, Point, block_diagonal
 from trialkit.kernels.mmrm.structures import Chart, Structure
 from trialkit.typing import FloatArray
 
@@ -117,13 +116,13 @@ def _derivatives(
         gradients.append(np.tensordot(chart.first, total, axes=3))
         curvatures.append(chart.curvature(total))
     firsts = [chart.first for chart in charts]
-    hessian = likelihood.curvature(point, firsts) + linalg.block_diag(*curvatures)
+    hessian = likelihood.curvature(point, firsts) + block_diagonal(curvatures)
     return np.concatenate(gradients), hessian
 
 
 def _newton_step(gradient: FloatArray, hessian: FloatArray) -> tuple[FloatArray, float]:
     """A descent step and the gain it promises; negative curvature is turned round."""
-    values, vectors = linalg.eigh(hessian)
+    values, vectors = np.linalg.eigh(hessian)
     size = np.maximum(np.abs(values), MIN_CURVATURE * np.abs(values).max())
     along = vectors.T @ gradient
     step = -vectors @ (along / size)
@@ -167,7 +166,7 @@ def _finish(
 ) -> Optimum:
     charts = [s.chart(theta) for s, theta in zip(structures, thetas, strict=True)]
     gradient, hessian = _derivatives(likelihood, point, charts)
-    values = linalg.eigvalsh(hessian)
+    values = np.linalg.eigvalsh(hessian)
     if values[0] <= MIN_CURVATURE * values[-1]:
         raise ConvergenceError(
             "The likelihood is flat in a direction of the covariance: the data do not determine "

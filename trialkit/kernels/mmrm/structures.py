@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg
 
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm import correlations
-from trialkit.typing import FloatArray
+from trialkit.typing import FloatArray, IntArray
 
 __all__ = [
     "STRUCTURES",
@@ -127,8 +127,8 @@ class Unstructured:
         """Elements of the lower triangle, m (m + 1) / 2."""
         return self.n_visits * (self.n_visits + 1) // 2
 
-    def _indices(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.tril_indices(self.n_visits)
+    def _indices(self) -> tuple[IntArray, IntArray]:
+        return _lower_triangle(self.n_visits)
 
     def sigma(self, theta: FloatArray) -> FloatArray:
         """The matrix of the elements: (1, m, m)."""
@@ -138,24 +138,14 @@ class Unstructured:
         out[column, row] = theta
         return out[None]
 
-    def _elements(self) -> FloatArray:
-        row, column = self._indices()
-        q = np.arange(row.size)
-        out = np.zeros((row.size, self.n_visits, self.n_visits))
-        out[q, row, column] = 1.0
-        out[q, column, row] = 1.0
-        return out
-
     def natural(self, theta: FloatArray) -> Natural:
         """Elements of Sigma; linear."""
-        return Natural(values=theta, first=self._elements()[:, None], second=None)
+        return Natural(values=theta, first=_elements(self.n_visits)[:, None], second=None)
 
     def chart(self, theta: FloatArray) -> Chart:
         """Orthonormal symmetric generators, carried by the Cholesky factor."""
-        root = linalg.cholesky(self.sigma(theta)[0], lower=True)
-        generators = self._elements()
-        row, column = self._indices()
-        generators[row != column] /= np.sqrt(2.0)
+        root = np.linalg.cholesky(self.sigma(theta)[0])
+        generators = _generators(self.n_visits)
         return CongruenceChart(
             first=(root @ generators @ root.T)[:, None],
             generators=generators,
@@ -164,11 +154,11 @@ class Unstructured:
 
     def retract(self, theta: FloatArray, step: FloatArray) -> FloatArray:
         """L exp(E) L'."""
-        root = linalg.cholesky(self.sigma(theta)[0], lower=True)
+        root = np.linalg.cholesky(self.sigma(theta)[0])
         row, column = self._indices()
         generator = np.zeros((self.n_visits, self.n_visits))
         generator[row, column] = np.where(row == column, step, step / np.sqrt(2.0))
-        values, vectors = linalg.eigh(generator)
+        values, vectors = np.linalg.eigh(generator)
         half = root @ vectors * np.exp(np.clip(values, -60, 60) / 2)
         return np.asarray((half @ half.T)[row, column])
 
@@ -290,6 +280,35 @@ class ScaledCorrelation:
             if _is_positive_definite(self.correlation.matrix(rho)):
                 break
         return rho
+
+
+@lru_cache(maxsize=64)
+def _lower_triangle(n_visits: int) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the lower triangle, row by row."""
+    row, column = np.tril_indices(n_visits)
+    row.flags.writeable = column.flags.writeable = False
+    return row, column
+
+
+@lru_cache(maxsize=64)
+def _elements(n_visits: int) -> FloatArray:
+    """Derivatives of Sigma in the elements of its lower triangle: (q, m, m)."""
+    row, column = _lower_triangle(n_visits)
+    q = np.arange(row.size)
+    out = np.zeros((row.size, n_visits, n_visits))
+    out[q, row, column] = 1.0
+    out[q, column, row] = 1.0
+    out.flags.writeable = False
+    return out
+
+
+@lru_cache(maxsize=64)
+def _generators(n_visits: int) -> FloatArray:
+    """An orthonormal basis of the symmetric matrices: (q, m, m)."""
+    row, column = _lower_triangle(n_visits)
+    out = _elements(n_visits) / np.where(row == column, 1.0, np.sqrt(2.0))[:, None, None]
+    out.flags.writeable = False
+    return out
 
 
 def _is_positive_definite(matrices: FloatArray) -> bool:

@@ -17,9 +17,11 @@ from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["Moments", "SubjectRows", "moments", "padded_rows"]
 
-# Work of one derivative by rows over that by products, at which products are preferred:
-# products run as one large matrix product, rows as many small ones.
-PRODUCT_ADVANTAGE = 3.0
+# Work of one derivative by products over that by rows, up to which products are preferred:
+# they run as one large matrix product, rows as many small ones.
+PRODUCT_ADVANTAGE = 2.0
+# Numbers in the products beyond which memory decides (160 MB).
+MANY_PRODUCTS = 2e7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,10 @@ def moments(
     """Products where patterns repeat, rows where they do not: whichever is less work."""
     width = basis.factor.shape[0] + 1
     size = layout.mask.sum(axis=1)
-    by_products = float((size * (size + 1) / 2).sum()) * width * (width + 1) / 2
+    products = float((size * (size + 1) / 2).sum()) * width * (width + 1) / 2
     m = layout.n_visits
-    by_rows = float(layout.n_subjects) * m * width * (m + width)
-    build = padded_rows if by_products > PRODUCT_ADVANTAGE * by_rows else cross_products
+    numbers = float(layout.n_subjects) * m * width
+    is_slower = products > PRODUCT_ADVANTAGE * numbers * (m + width)
+    is_larger = products > max(MANY_PRODUCTS, numbers)
+    build = padded_rows if is_slower or is_larger else cross_products
     return build(x, y, layout=layout, basis=basis, weights=weights)

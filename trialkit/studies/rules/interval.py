@@ -33,6 +33,16 @@ ADDITIVE = (
     "pooled_md",
     "pooled_d",
 )
+# Estimates whose interval need not be symmetric, but holds them.
+ORDER_ONLY = (
+    "median",
+    "median_difference",
+    "hodges_lehmann",
+    "cohens_d",
+    "hedges_g",
+    "glass_delta",
+    "r",
+)
 # "pooled_rr", "odds_ratio", "hr": the last word says that it is a ratio.
 _RATIO = re.compile(r"(^|_)(rr|or|hr|irr|ratio)$", re.IGNORECASE)
 _LOW = re.compile(r"^ci(\d\d)_(lo|low|lower)$")
@@ -76,32 +86,33 @@ class Interval:
 
 def interval_of(cell: Cell) -> Interval | None:
     """The cell's estimate and interval, where both are printed and the scale is known."""
-    for name, low in cell.figures.items():
-        match = _LOW.match(name)
-        if match is None or low.interval is None:
-            continue
-        high = cell.figures.get(f"ci{match[1]}_{_HIGH_ENDINGS[match[2]]}")
-        found = _estimate(cell)
-        if high is None or high.interval is None or found is None:
-            continue
-        estimate, scale = found
-        return Interval(
-            estimate=estimate, low=low, high=high, level=int(match[1]) / 100, scale=scale
-        )
+    found = _estimate(cell)
+    for low, high in _ends(cell):
+        if found is not None:
+            estimate, scale = found
+            level = int(low.statistic[2:4]) / 100
+            return Interval(estimate=estimate, low=low, high=high, level=level, scale=scale)
     return None
 
 
 def interval_order(record: Record) -> Iterator[Check]:
-    """Rule `interval-order`: the lower end below the upper, the estimate between them."""
-    for cell, interval in _intervals(record):
-        low, high, estimate = interval.low.bounds, interval.high.bounds, interval.estimate.bounds
-        verdict: Verdict | None = None
-        detail = ""
-        if low[0] > high[1]:
-            detail, verdict = f"{interval}: the lower end is above the upper", "impossible"
-        elif estimate[1] < low[0] or estimate[0] > high[1]:
-            detail, verdict = f"{interval}: the estimate is outside its interval", "inconsistent"
-        yield cell.check("interval-order", verdict, detail)
+    """Rule `interval-order`: the lower end below the upper, the estimate between them.
+
+    Needs no Wald interval, and not even an estimate: an interval alone can be reversed.
+    """
+    for cell in record.cells:
+        for low, high in _ends(cell):
+            interval = interval_of(cell)
+            estimate = cell.first(ORDER_ONLY) if interval is None else interval.estimate
+            shown = f"{estimate.printed} " if estimate is not None else ""
+            shown += f"({low.printed}, {high.printed})"
+            verdict: Verdict | None = None
+            detail = ""
+            if low.bounds[0] > high.bounds[1]:
+                detail, verdict = f"{shown}: the lower end is above the upper", "impossible"
+            elif estimate is not None and _is_outside(estimate, low, high):
+                detail, verdict = f"{shown}: the estimate is outside its interval", "inconsistent"
+            yield cell.check("interval-order", verdict, detail)
 
 
 def interval_centre(record: Record) -> Iterator[Check]:
@@ -128,8 +139,9 @@ def interval_centre(record: Record) -> Iterator[Check]:
 def p_against_interval(record: Record) -> Iterator[Check]:
     """Rule `p-interval`: p against (estimate - null) over the standard error of the interval.
 
-    Any degrees of freedom from half the study's number of persons to infinity are allowed, so
-    a t test, a normal test and an approximation all pass.
+    Between two arms, any degrees of freedom from Welch's least, the smaller arm's n - 1, to
+    infinity are allowed, otherwise from half the study's number of persons: a t test, a normal
+    test and an approximation all pass.
     """
     for cell, interval in _intervals(record):
         p_figure = cell.first(("p", "p_lmm"))
@@ -163,6 +175,21 @@ def _intervals(record: Record) -> Iterator[tuple[Cell, Interval]]:
         interval = interval_of(cell)
         if interval is not None:
             yield cell, interval
+
+
+def _ends(cell: Cell) -> Iterator[tuple[Figure, Figure]]:
+    """Lower and upper end of each interval of the cell, whatever it is the interval of."""
+    for name, low in cell.figures.items():
+        match = _LOW.match(name)
+        if match is None or low.interval is None:
+            continue
+        high = cell.figures.get(f"ci{match[1]}_{_HIGH_ENDINGS[match[2]]}")
+        if high is not None and high.interval is not None:
+            yield low, high
+
+
+def _is_outside(estimate: Figure, low: Figure, high: Figure) -> bool:
+    return estimate.bounds[1] < low.bounds[0] or estimate.bounds[0] > high.bounds[1]
 
 
 def _estimate(cell: Cell) -> tuple[Figure, Literal["additive", "ratio"]] | None:
@@ -199,9 +226,9 @@ def _least_df(record: Record, cell: Cell, interval: Interval) -> float:
             for arm, found in arms.items()
             if found and arm != ALL_ARMS and not is_contrast(arm)
         ]
-        total = sum(known)
-    else:
-        total = min((size.n for size in sizes), default=0)
+        if known:
+            return max(min(min(known) - 1, sum(known) / 2), 1)
+    total = min((size.n for size in sizes), default=0)
     return max(total / 2, UNKNOWN_DF) if total else UNKNOWN_DF
 
 
