@@ -10,7 +10,7 @@ from trialkit.design.crossover import Crossover
 from trialkit.design.parallel import Parallel
 from trialkit.plan.fields import Column, Columns, Label, Level, Model, as_tuple
 
-__all__ = ["CrossoverDesign", "Design", "ParallelDesign"]
+__all__ = ["CrossoverDesign", "Design", "ParallelDesign", "VisitOrder"]
 
 # Labels in their order, or the name of a numeric column that gives it.
 VisitOrder: TypeAlias = Label | Annotated[tuple[Level, ...], BeforeValidator(as_tuple)]

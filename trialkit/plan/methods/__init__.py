@@ -8,7 +8,7 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import all_arms, linear, responders, two_arms
+from trialkit.plan.methods import all_arms, imputation, linear, responders, two_arms
 
 __all__ = ["METHODS"]
 
@@ -27,4 +27,6 @@ METHODS: dict[str, Method] = {
     "levene": Method(all_arms.Levene, all_arms.run_levene),
     "shapiro_wilk": Method(all_arms.ShapiroWilk, all_arms.run_shapiro_wilk),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
+    "reference_based": Method(imputation.ReferenceBased, imputation.run_reference_based),
+    "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point),
 }
