@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
+    from trialkit.analyses.compare_variances import compare_variances
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
     from trialkit.analyses.mmrm import mmrm
@@ -70,6 +71,7 @@ __all__ = [
     "TrialkitWarning",
     "ancova",
     "check",
+    "compare_variances",
     "effect_size",
     "kruskal_wallis",
     "levene",
@@ -113,6 +115,7 @@ _HOME = {
     "TrialkitWarning": "errors",
     "ancova": "analyses.ancova",
     "check": "design.check",
+    "compare_variances": "analyses.compare_variances",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",

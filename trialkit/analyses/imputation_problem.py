@@ -31,7 +31,7 @@ from trialkit.kernels.mmrm.refit import Refits
 from trialkit.kernels.reference_means import STRATEGIES
 from trialkit.typing import FloatArray
 
-__all__ = ["Problem", "read_problem"]
+__all__ = ["Problem", "chance", "read_problem"]
 
 PHRASES = {
     "mar": "missing at random",
@@ -164,7 +164,7 @@ def read_problem(
     _check_strategies(strategies)
     check_choice("weights", weights, MEAN_WEIGHTS)
     check_choice("variance", variance, ("jackknife", "bootstrap", "rubin"))
-    drawn, count, seed = _chance(variance, n_samples, rng)
+    drawn, count, seed = chance(variance, n_samples, rng)
     settings = _settings(formula, reference, covariance, group, method)
     parsed = parse_formula(formula)
     chosen = analysis or _own_covariates(parsed, data, subject=subject, visit=visit, arm=arm)
@@ -202,7 +202,7 @@ def _check_strategies(strategies: Sequence[str]) -> None:
             raise SpecError(f"strategy= names {each!r} twice.")
 
 
-def _chance(
+def chance(
     variance: str, n_samples: int | None, rng: np.random.Generator | int | None
 ) -> tuple[np.random.Generator | None, int, str]:
     """The generator, the number of samples, and the seed in words."""
