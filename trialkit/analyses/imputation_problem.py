@@ -19,6 +19,7 @@ from trialkit.analyses.imputation_variance import (
     VarianceKind,
     bootstrap_weights,
     bootstrapped,
+    drawn_outcomes,
     jackknifed,
     pooled_draws,
 )
@@ -76,6 +77,14 @@ class Problem:
             return bootstrapped(model, incomplete, self.analysis, parts, samples)
         return pooled_draws(model, incomplete, self.analysis, parts, samples, self.rng)
 
+    def draws(self, strategy: str) -> tuple[FloatArray, int]:
+        """Completed outcomes (B, n, m) of every draw, and how many refits failed."""
+        if self.rng is None:
+            raise SpecError("Draws need variance='rubin' and rng=.")
+        model = self.models[strategy]
+        incomplete = model.incomplete(self.events, strategy)
+        return drawn_outcomes(incomplete, self._bootstrap(model), self.rng)
+
     def conditional_means(self, strategy: str) -> FloatArray:
         """Outcomes (n, m), the missing ones at their conditional mean."""
         model = self.models[strategy]
@@ -83,7 +92,7 @@ class Problem:
         filled = model.incomplete(self.events, strategy).completed(full.coef, full.sigma)
         return np.asarray(filled[0])
 
-    def method(self, strategy: str, delta: str) -> str:
+    def method(self, strategy: str, delta: str, responder: str = "") -> str:
         """Every choice that changes the numbers."""
         by = f" by {self.settings.group}" if self.settings.group else ""
         model = self.models[strategy].fit.options.covariance
@@ -102,8 +111,13 @@ class Problem:
             f"{self.settings.formula}, {model} covariance{by}, "
             f"{'REML' if self.settings.is_reml else 'ML'}",
             *([delta] if delta else []),
-            f"analysis {self.analysis.formula} at each visit, OLS, "
-            f"{MEAN_WEIGHTS[self.analysis.weights]}",
+            (
+                f"response {responder}, logistic regression as {self.analysis.formula} at each "
+                "visit, risks standardised over subjects, delta method"
+                if responder
+                else f"analysis {self.analysis.formula} at each visit, OLS, "
+                f"{MEAN_WEIGHTS[self.analysis.weights]}"
+            ),
             how,
         ]
         return "; ".join(parts)
@@ -158,6 +172,7 @@ def read_problem(
     n_samples: int | None,
     analysis: str | None,
     rng: np.random.Generator | int | None,
+    further_columns: Sequence[str] = (),
 ) -> Problem:
     """Check the choices, read the data, fit the imputation models."""
     strategies = (strategy,) if isinstance(strategy, str) else tuple(strategy)
@@ -176,7 +191,12 @@ def read_problem(
         arm=arm,
         reference=reference,
         visit_order=visit_order,
-        columns=[*parsed.right, *parse_formula(chosen).right, *([group] if group else [])],
+        columns=[
+            *parsed.right,
+            *parse_formula(chosen).right,
+            *([group] if group else []),
+            *further_columns,
+        ],
     )
     found = read_events(events, grid)
     return Problem(

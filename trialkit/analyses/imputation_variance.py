@@ -22,7 +22,16 @@ from trialkit.kernels.rubin import barnard_rubin_df
 from trialkit.kernels.weighted_ancova import PartFits, fit_parts
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["Parts", "Spread", "VarianceKind", "bootstrapped", "jackknifed", "pooled_draws"]
+__all__ = [
+    "Parts",
+    "Spread",
+    "VarianceKind",
+    "bootstrap_weights",
+    "bootstrapped",
+    "drawn_outcomes",
+    "jackknifed",
+    "pooled_draws",
+]
 
 VarianceKind = Literal["jackknife", "bootstrap", "rubin"]
 # Completed data sets held at once: bounds the memory, not the result.
@@ -167,6 +176,17 @@ def pooled_draws(
         n_failed=n_samples - kept.size,
         df_complete=float(analysis.df_residual),
     )
+
+
+def drawn_outcomes(
+    incomplete: Incomplete, samples: tuple[FloatArray, Refits], rng: np.random.Generator
+) -> tuple[FloatArray, int]:
+    """Completed outcomes (B, n, m) of every draw, and how many bootstrap fits failed."""
+    n_samples, refits = samples[0].shape[0], samples[1]
+    kept = _kept(refits, n_samples, "bootstrap fits")
+    noise = rng.standard_normal((kept.size, *incomplete.y.shape))
+    filled = incomplete.completed(refits.coef[kept], refits.sigma[kept], noise)
+    return filled, n_samples - kept.size
 
 
 def bootstrap_weights(arm: IntArray, n_samples: int, rng: np.random.Generator) -> FloatArray:

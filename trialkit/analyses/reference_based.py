@@ -11,9 +11,15 @@ import pandas as pd
 
 from trialkit.analyses.imputation_events import DeltaKind, DeltaWhere, read_delta
 from trialkit.analyses.imputation_problem import Problem, read_problem
+from trialkit.analyses.imputation_responder import (
+    read_responder,
+    responder_column,
+    responder_spread,
+)
 from trialkit.analyses.imputation_variance import Spread, VarianceKind
 from trialkit.analyses.reference_grid import MeanWeights
 from trialkit.analyses.two_arms import contrast_label
+from trialkit.errors import SpecError
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
 from trialkit.typing import Alternative, FloatArray, Scale
@@ -26,6 +32,10 @@ __all__ = ["ReferenceBased", "Strategy", "reference_based"]
 Strategy = Literal["mar", "j2r", "cr", "cir", "lmcf"]
 # The outcome as imputed, no part of it apart.
 WHOLE = np.ones(1)
+SEPARATED = (
+    "the logistic regression has no maximum in some imputation: a combination of the analysis's "
+    "terms has responders only, or none"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -100,6 +110,7 @@ def reference_based(
     variance: VarianceKind = "jackknife",
     n_samples: int | None = None,
     analysis: str | None = None,
+    responder: str | None = None,
     ci_level: float = 0.95,
     alternative: Alternative = "two-sided",
     null: float = 0.0,
@@ -132,7 +143,11 @@ def reference_based(
 
     `analysis` is fitted to the completed outcomes at each visit by least squares; without one,
     the arm and the imputation model's covariates that do not change within subjects. `weights`
-    of the LS means as in `mmrm`. `variance`:
+    of the LS means as in `mmrm`. With `responder` ("CHG <= -2", "CHG <= -0.3 * BASE") the
+    completed outcomes are cut into response, the same terms fitted by logistic regression, and
+    the risks standardised over all subjects (variance by the delta method); the estimates are
+    risk differences. That needs draws, `variance="rubin"`: whether a mean responds is not how
+    often a patient does. `variance`:
 
     - "jackknife": imputation by conditional means, every subject left out once, normal
       reference (Wolbers et al. 2022): the variance over repeated trials. No randomness. Refits
@@ -181,6 +196,7 @@ def reference_based(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    _check_responder(responder, variance, weights)
     problem = read_problem(
         formula,
         data,
@@ -199,13 +215,27 @@ def reference_based(
         n_samples=n_samples,
         analysis=analysis,
         rng=rng,
+        further_columns=responder_column(responder),
     )
     change = read_delta(delta, problem.grid, problem.events, where=delta_where, kind=delta_kind)
-    answers = {
-        each: problem.spread(each, lambda filled: change.applied(filled)[..., None])
-        for each in problem.strategies
-    }
-    tests = _Tests(ci_level=ci_level, alternative=alternative, null=null, delta=change.phrase)
+    if responder is None:
+        answers = {
+            each: problem.spread(each, lambda filled: change.applied(filled)[..., None])
+            for each in problem.strategies
+        }
+    else:
+        rule = read_responder(responder, problem.grid)
+        answers = {
+            each: responder_spread(problem, each, rule, change.applied)
+            for each in problem.strategies
+        }
+    tests = _Tests(
+        ci_level=ci_level,
+        alternative=alternative,
+        null=null,
+        delta=change.phrase,
+        responder=responder or "",
+    )
     return ReferenceBased(
         contrasts=_table(problem, answers, tests, is_contrast=True),
         lsmeans=_table(problem, answers, tests, is_contrast=False),
@@ -227,9 +257,22 @@ class _Tests:
     alternative: Alternative
     null: float
     delta: str
+    responder: str
 
 
-def _rows(problem: Problem, *, is_contrast: bool) -> Iterator[tuple[int, str, Scale]]:
+def _check_responder(responder: str | None, variance: str, weights: str) -> None:
+    if responder is not None and variance != "rubin":
+        raise SpecError(
+            f"responder= needs variance='rubin', not {variance!r}: response is counted in drawn "
+            "outcomes, not in conditional means."
+        )
+    if responder is not None and weights != "counterfactual":
+        raise SpecError("responder= standardises over subjects: weights='counterfactual' only.")
+
+
+def _rows(
+    problem: Problem, *, is_contrast: bool, is_response: bool
+) -> Iterator[tuple[int, str, Scale]]:
     """Position among the R rows of the spread, label and scale."""
     arms = problem.grid.arms
     if is_contrast:
@@ -237,7 +280,7 @@ def _rows(problem: Problem, *, is_contrast: bool) -> Iterator[tuple[int, str, Sc
             yield k, contrast_label(arm, arms[0]), "difference"
     else:
         for k, arm in enumerate(arms):
-            yield len(arms) - 1 + k, str(arm), "mean"
+            yield len(arms) - 1 + k, str(arm), "probability" if is_response else "mean"
 
 
 def _table(
@@ -253,22 +296,15 @@ def _table(
     for strategy, answer in answers.items():
         values, errors, df = answer.at(WHOLE)
         for at, label in enumerate(problem.grid.visits):
-            for row, name, scale in _rows(problem, is_contrast=is_contrast):
+            for row, name, scale in _rows(
+                problem, is_contrast=is_contrast, is_response=bool(tests.responder)
+            ):
                 for key, value in zip(keys.values(), (label, name, strategy), strict=True):
                     key.append(value)
+                numbers = tuple(float(each[row, at]) for each in (values, errors, df))
+                method = problem.method(strategy, tests.delta, tests.responder)
                 estimates.append(
-                    Estimate.from_t(
-                        label=name,
-                        estimate=float(values[row, at]),
-                        se=float(errors[row, at]),
-                        df=float(df[row, at]),
-                        n=problem.grid.n,
-                        method=problem.method(strategy, tests.delta),
-                        ci_level=tests.ci_level,
-                        alternative=tests.alternative if is_contrast else "two-sided",
-                        null=tests.null if is_contrast else 0.0,
-                        scale=scale,
-                    )
+                    _estimate(numbers, name, scale, n=problem.grid.n, method=method, tests=tests)
                 )
                 extras.append(_extras(answer, row, at))
     return EstimateTable(
@@ -277,6 +313,30 @@ def _table(
         extras={name: tuple(each[name] for each in extras) for name in extras[0]},
         variable=problem.grid.outcome,
         notes=(*problem.notes(), *_failures(answers)),
+    )
+
+
+def _estimate(
+    numbers: tuple[float, ...], label: str, scale: Scale, *, n: int, method: str, tests: _Tests
+) -> Estimate:
+    """A row from its estimate, standard error and df; means are not tested against anything."""
+    value, error, df = numbers
+    if np.isnan(value):
+        return Estimate.undefined(
+            label=label, status=SEPARATED, n=n, method=method, ci_level=tests.ci_level, scale=scale
+        )
+    is_contrast = scale == "difference"
+    return Estimate.from_t(
+        label=label,
+        estimate=value,
+        se=error,
+        df=df,
+        n=n,
+        method=method,
+        ci_level=tests.ci_level,
+        alternative=tests.alternative if is_contrast else "two-sided",
+        null=tests.null if is_contrast else 0.0,
+        scale=scale,
     )
 
 

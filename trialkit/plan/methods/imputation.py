@@ -59,6 +59,7 @@ class ReferenceBased(Imputation):
 
     method: Literal["reference_based"]
     delta: float | Rows | None = None
+    responder: Label | None = None
 
 
 class TippingPoint(Imputation):
