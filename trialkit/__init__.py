@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         shapiro_wilk,
         welch_anova,
     )
+    from trialkit.analyses.pattern_mixture import pattern_mixture
     from trialkit.analyses.pool_rubin import pool_rubin, pool_rubin_test
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
@@ -77,6 +78,7 @@ __all__ = [
     "levene",
     "mmrm",
     "one_way_anova",
+    "pattern_mixture",
     "pool_rubin",
     "pool_rubin_test",
     "populations",
@@ -121,6 +123,7 @@ _HOME = {
     "levene": "analyses.omnibus",
     "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
+    "pattern_mixture": "analyses.pattern_mixture",
     "pool_rubin": "analyses.pool_rubin",
     "pool_rubin_test": "analyses.pool_rubin",
     "populations": "design.populations",

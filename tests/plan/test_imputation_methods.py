@@ -32,9 +32,9 @@ def data() -> pd.DataFrame:
     return frame
 
 
-def run(folder: Path, body: str) -> PlanRun:
+def run(folder: Path, body: str, formula: str = FORMULA) -> PlanRun:
     data().to_csv(folder / "adqs.csv", index=False)
-    text = f'{HEAD}\n[[analysis]]\nname = "primary"\nformula = "{FORMULA}"\n{body}\n{ESTIMAND}'
+    text = f'{HEAD}\n[[analysis]]\nname = "primary"\nformula = "{formula}"\n{body}\n{ESTIMAND}'
     path = folder / "plan.toml"
     path.write_text(text, encoding="utf-8")
     return run_plan(load_plan(path))
@@ -79,3 +79,12 @@ def test_tipping_point(tmp_path: Path) -> None:
         FORMULA, data(), deltas={"Placebo": [0, 1], "LDN 6 mg": [0, 2.5]}, **ROLES
     )
     assert_frame_equal(run(tmp_path, body).table("primary").frame(), direct.frame())
+
+
+def test_pattern_mixture(tmp_path: Path) -> None:
+    body = 'method = "pattern_mixture"\nrestriction = ["ccmv", "acmv"]'
+    formula = "CHG ~ TRT01P + BASE"
+    direct = tk.pattern_mixture(formula, data(), restriction=["ccmv", "acmv"], **ROLES)
+    found = run(tmp_path, body, formula)
+    assert_frame_equal(found.table("primary").frame(), direct.frame())
+    assert_frame_equal(found.table("primary", "lsmeans").frame(), direct.lsmeans.frame())

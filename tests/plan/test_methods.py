@@ -92,7 +92,7 @@ def test_the_methods_are_those_of_this_version() -> None:
 
 
 # Tested apart: several tables, or data of several visits.
-SEVERAL_VISITS = {"ancova", "reference_based", "tipping_point"}
+SEVERAL_VISITS = {"ancova", "reference_based", "tipping_point", "pattern_mixture"}
 ARGUMENTS = {
     "ancova": 'formula = "CHG ~ TRT01P + BASE"\nadjust = "holm"\nby = []\nat = { BASE = 6 }',
     "quade": 'covariates = ["BASE"]',

@@ -28,5 +28,6 @@ METHODS: dict[str, Method] = {
     "shapiro_wilk": Method(all_arms.ShapiroWilk, all_arms.run_shapiro_wilk),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
     "reference_based": Method(imputation.ReferenceBased, imputation.run_reference_based),
+    "pattern_mixture": Method(imputation.PatternMixture, imputation.run_pattern_mixture),
     "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point),
 }

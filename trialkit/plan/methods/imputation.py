@@ -1,4 +1,4 @@
-"""Imputation of those who left: reference-based, and the tipping point."""
+"""Imputation of those who left: reference-based, tipping point, pattern mixture."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from trialkit.typing import Alternative
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ReferenceBased", "TippingPoint", "run_reference_based", "run_tipping_point"]
+__all__ = [
+    "PatternMixture",
+    "ReferenceBased",
+    "TippingPoint",
+    "run_pattern_mixture",
+    "run_reference_based",
+    "run_tipping_point",
+]
 
 Strategy: TypeAlias = Literal["mar", "j2r", "cr", "cir", "lmcf"]
 Strategies: TypeAlias = Strategy | Annotated[tuple[Strategy, ...], BeforeValidator(as_tuple)]
+Restriction: TypeAlias = Literal["ccmv", "acmv", "ncmv"]
 # A small frame written in the plan: an array of tables, a row each.
 Rows: TypeAlias = Annotated[tuple[Mapping[Label, Level], ...], BeforeValidator(as_tuple)]
 Numbers: TypeAlias = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
@@ -51,6 +59,27 @@ class Imputation(ArmSpec):
     rng: Annotated[int, Field(ge=0)] | None = None
 
 
+class PatternMixture(ArmSpec):
+    """`method = "pattern_mixture"`: the arguments of `trialkit.pattern_mixture`."""
+
+    needs: ClassVar[tuple[str, ...]] = ("subject", "visit", "arm", "reference")
+    takes: ClassVar[tuple[str, ...]] = ("visit_order",)
+    method: Literal["pattern_mixture"]
+    formula: Formula
+    subject: Column | None = None
+    visit: Column | None = None
+    visit_order: VisitOrder | None = None
+    restriction: Restriction | Annotated[tuple[Restriction, ...], BeforeValidator(as_tuple)] = (
+        "ccmv",
+        "acmv",
+        "ncmv",
+    )
+    by_arm: bool = False
+    weights: Literal["equal", "observed", "counterfactual"] = "counterfactual"
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
 class ReferenceBased(Imputation):
     """`method = "reference_based"`: the arguments of `trialkit.reference_based`.
 
@@ -79,6 +108,14 @@ def run_reference_based(spec: ReferenceBased, frame: pd.DataFrame) -> dict[str, 
     from trialkit.analyses.reference_based import reference_based
 
     result = reference_based(data=frame, **_arguments(spec, "events", "delta"))
+    return {"contrasts": result.contrasts, "lsmeans": result.lsmeans}
+
+
+def run_pattern_mixture(spec: PatternMixture, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts of the arms at each visit under each restriction, and their means."""
+    from trialkit.analyses.pattern_mixture import pattern_mixture
+
+    result = pattern_mixture(data=frame, **spec.arguments())
     return {"contrasts": result.contrasts, "lsmeans": result.lsmeans}
 
 
