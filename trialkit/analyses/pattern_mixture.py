@@ -13,6 +13,7 @@ from trialkit.analyses.choices import check_choice
 from trialkit.analyses.imputation_ancova import AnalysisModel, analysis_model
 from trialkit.analyses.imputation_events import read_events
 from trialkit.analyses.imputation_grid import Grid, read_grid
+from trialkit.analyses.table_facade import TableFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.formula import parse_formula
 from trialkit.errors import ConvergenceError, DataError, SpecError
@@ -39,7 +40,7 @@ MAX_FAILED = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PatternMixture:
+class PatternMixture(TableFacade):
     """Effects and means under each restriction; see `pattern_mixture`.
 
     `contrasts` has keys `visit, contrast, restriction`, `lsmeans` `visit, arm, restriction`;
@@ -50,27 +51,14 @@ class PatternMixture:
     lsmeans: EstimateTable
     patterns: pd.DataFrame
 
-    def frame(self) -> pd.DataFrame:
-        """The contrasts, tidy and unrounded."""
-        return self.contrasts.frame()
-
-    def where(self, **keys: object) -> EstimateTable:
-        """The contrasts whose keys have these values."""
-        return self.contrasts.where(**keys)
-
-    def to_ard(self) -> pd.DataFrame:
-        """The contrasts, one row a statistic."""
-        return self.contrasts.to_ard()
+    @property
+    def main_table(self) -> EstimateTable:
+        """The contrasts."""
+        return self.contrasts
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Each contrast with its interval."""
         return self.contrasts.plot(ax)
-
-    def __repr__(self) -> str:
-        return repr(self.contrasts)
-
-    def _repr_html_(self) -> str:
-        return self.contrasts._repr_html_()
 
 
 def pattern_mixture(
@@ -268,7 +256,7 @@ class _Mixture:
         """Whose regression each visit's missing outcomes follow: (n, m)."""
         seen = self.grid.seen
         if restriction == "ccmv":
-            return np.asarray(seen & seen.all(axis=1)[:, None])
+            return np.asarray(seen & np.all(seen, axis=1, keepdims=True))
         if restriction == "ncmv":
             is_last = np.equal.outer(self.last, np.arange(seen.shape[1]))
             return np.asarray(seen & is_last)

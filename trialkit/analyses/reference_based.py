@@ -18,6 +18,7 @@ from trialkit.analyses.imputation_responder import (
 )
 from trialkit.analyses.imputation_variance import Spread, VarianceKind
 from trialkit.analyses.reference_grid import MeanWeights
+from trialkit.analyses.table_facade import TableFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import SpecError
 from trialkit.results import Estimate, EstimateTable
@@ -39,7 +40,7 @@ SEPARATED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ReferenceBased:
+class ReferenceBased(TableFacade):
     """Effects and means after imputation; see `reference_based`.
 
     `contrasts` has keys `visit, contrast, strategy`, `lsmeans` keys `visit, arm, strategy`.
@@ -55,38 +56,14 @@ class ReferenceBased:
     coef: Mapping[str, pd.Series]
     covariance: Mapping[str, pd.DataFrame | dict[object, pd.DataFrame]]
 
-    def frame(self) -> pd.DataFrame:
-        """The contrasts, tidy and unrounded."""
-        return self.contrasts.frame()
-
-    def where(self, **keys: object) -> EstimateTable:
-        """The contrasts whose keys have these values."""
-        return self.contrasts.where(**keys)
-
-    def single(self) -> Estimate:
-        """The one contrast of a result of one row."""
-        return self.contrasts.single()
-
-    def adjust(self, method: str, *, family: str | Sequence[str] | None = None) -> EstimateTable:
-        """The contrasts with p-values adjusted for multiplicity."""
-        return self.contrasts.adjust(method, family=family)
-
-    def to_ard(self) -> pd.DataFrame:
-        """The contrasts, one row a statistic."""
-        return self.contrasts.to_ard()
+    @property
+    def main_table(self) -> EstimateTable:
+        """The contrasts."""
+        return self.contrasts
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Each contrast with its interval."""
         return self.contrasts.plot(ax)
-
-    def __len__(self) -> int:
-        return len(self.contrasts)
-
-    def __repr__(self) -> str:
-        return repr(self.contrasts)
-
-    def _repr_html_(self) -> str:
-        return self.contrasts._repr_html_()
 
 
 def reference_based(
