@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
     from trialkit.analyses.compare_variances import compare_variances
+    from trialkit.analyses.crossover_imputation import crossover_reference_based
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.effect_size import effect_size
     from trialkit.analyses.mmrm import mmrm
@@ -73,6 +74,7 @@ __all__ = [
     "ancova",
     "check",
     "compare_variances",
+    "crossover_reference_based",
     "effect_size",
     "kruskal_wallis",
     "levene",
@@ -118,6 +120,7 @@ _HOME = {
     "ancova": "analyses.ancova",
     "check": "design.check",
     "compare_variances": "analyses.compare_variances",
+    "crossover_reference_based": "analyses.crossover_imputation",
     "effect_size": "analyses.effect_size",
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",

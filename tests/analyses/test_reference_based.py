@@ -385,3 +385,30 @@ def test_an_analysis_with_a_covariate_that_changes_is_refused() -> None:
     data = trial().assign(DOSE=lambda d: d["AVISITN"] * d["BASE"])
     with pytest.raises(tk.DataError, match="'DOSE' changes within subjects"):
         run(data, analysis="CHG ~ TRT01P + DOSE")
+
+
+@pytest.mark.parametrize("where", ["imputation", "analysis", "both"])
+def test_a_subject_that_cannot_be_left_out_is_counted_and_bounded(where: str) -> None:
+    data = trial(40).assign(SITE=lambda d: np.where(d["USUBJID"] == "S011", "B", "A"))
+    formula = FORMULA if where == "analysis" else f"{FORMULA} + SITE"
+    analysis = ANALYSIS if where == "imputation" else f"{ANALYSIS} + SITE"
+    result = tk.reference_based(formula, data, analysis=analysis, **ROLES)
+    frame = result.frame()
+    assert set(frame["n_failed"]) == {1}
+    assert (frame["se_bound"] > frame["se"]).all()
+    assert (frame["se_bound"] < 2 * frame["se"]).all()
+    assert result.n_failed == {"j2r": 1}
+    assert "j2r: 1 refits had no optimum and are left out." in result.contrasts.notes
+
+
+def test_too_many_failed_refits_are_an_error() -> None:
+    data = trial(40)
+    lone = {f"S{i:03d}": f"site {i}" for i in (11, 12, 13, 14, 15, 16)}
+    data = data.assign(SITE=data["USUBJID"].map(lone).fillna("A"))
+    with pytest.raises(tk.ConvergenceError, match="6 of 40 leave-one-out fits have no optimum"):
+        run(data, analysis=f"{ANALYSIS} + SITE")
+
+
+def test_without_failures_the_bound_is_the_standard_error() -> None:
+    frame = run(trial()).frame()
+    np.testing.assert_allclose(frame["se_bound"], frame["se"], rtol=1e-12)

@@ -19,7 +19,7 @@ from trialkit.errors import ConvergenceError
 from trialkit.kernels.completion import Incomplete
 from trialkit.kernels.mmrm.refit import Refits
 from trialkit.kernels.rubin import barnard_rubin_df
-from trialkit.kernels.weighted_ancova import PartFits, fit_parts
+from trialkit.kernels.weighted_ancova import PartFits, fit_parts, is_determined
 from trialkit.typing import FloatArray, IntArray
 
 __all__ = [
@@ -97,8 +97,9 @@ def jackknifed(
     """
     n = model.grid.n
     refits = model.jackknife
-    kept = _kept(refits, n, "leave-one-out fits")
-    weights = (1.0 - np.eye(n))[kept]
+    weights = 1.0 - np.eye(n)
+    kept = _kept(refits, "leave-one-out fits", analysis.z, weights)
+    weights = weights[kept]
     replicates = _estimates(incomplete, analysis, refits, kept, weights, parts)
     deviation = replicates - replicates.mean(axis=0)
     squares = np.einsum("brvs,brvt->rvst", deviation, deviation)
@@ -128,7 +129,7 @@ def bootstrapped(
 ) -> Spread:
     """Conditional-mean imputation with the variance over bootstrap samples of subjects."""
     weights, refits = samples
-    kept = _kept(refits, weights.shape[0], "bootstrap fits")
+    kept = _kept(refits, "bootstrap fits", analysis.z, weights)
     replicates = _estimates(incomplete, analysis, refits, kept, weights[kept], parts)
     deviation = replicates - replicates.mean(axis=0)
     between = np.einsum("brvs,brvt->rvst", deviation, deviation) / (kept.size - 1)
@@ -158,7 +159,7 @@ def pooled_draws(
     the data themselves around their conditional means.
     """
     n_samples = samples[0].shape[0]
-    kept = _kept(samples[1], n_samples, "bootstrap fits")
+    kept = _kept(samples[1], "bootstrap fits")
     weights = np.ones((kept.size, model.grid.n))
     fits = list(_fits(incomplete, analysis, samples[1], kept, weights, parts, rng))
     estimate = np.concatenate([fit.estimate for fit in fits])
@@ -183,7 +184,7 @@ def drawn_outcomes(
 ) -> tuple[FloatArray, int]:
     """Completed outcomes (B, n, m) of every draw, and how many bootstrap fits failed."""
     n_samples, refits = samples[0].shape[0], samples[1]
-    kept = _kept(refits, n_samples, "bootstrap fits")
+    kept = _kept(refits, "bootstrap fits")
     noise = rng.standard_normal((kept.size, *incomplete.y.shape))
     filled = incomplete.completed(refits.coef[kept], refits.sigma[kept], noise)
     return filled, n_samples - kept.size
@@ -200,14 +201,24 @@ def bootstrap_weights(arm: IntArray, n_samples: int, rng: np.random.Generator) -
     return out
 
 
-def _kept(refits: Refits, n: int, what: str) -> IntArray:
-    """Copies that were fitted; ConvergenceError where too few were."""
-    kept = np.flatnonzero(refits.is_fitted)
+def _kept(
+    refits: Refits, what: str, z: FloatArray | None = None, weights: FloatArray | None = None
+) -> IntArray:
+    """Copies that were fitted, and whose analysis on `z` is determined with their `weights`.
+
+    ConvergenceError where too few were.
+    """
+    is_kept = refits.is_fitted
+    if z is not None and weights is not None:
+        is_kept &= is_determined(z, weights)
+    n, kept = is_kept.size, np.flatnonzero(is_kept)
     if n - kept.size > MAX_FAILED * n:
-        first, reason = next(iter(sorted(refits.problems.items())))
+        first = int(np.flatnonzero(~is_kept)[0])
+        reason = refits.problems.get(first, "the analysis has coefficients it cannot determine.")
         raise ConvergenceError(
             f"{n - kept.size} of {n} {what} have no optimum, more than {MAX_FAILED:.0%}; the "
-            f"first is number {first + 1}: {reason} A simpler covariance= may have one."
+            f"first is number {first + 1}: {reason} A simpler covariance= or fewer covariates may "
+            "have one."
         )
     return kept
 

@@ -100,7 +100,7 @@ def pattern_mixture(
     Raises DataError, besides what `reference_based` raises for its data, where a regression has
     fewer donors than terms.
 
-    References: Little (1993), doi:10.1080/01621459.1993.10594302; Thijs et al. (2002),
+    References: Little (1993), J Am Stat Assoc 88:125-134; Thijs et al. (2002),
     doi:10.1093/biostatistics/3.2.245.
 
     Example

@@ -113,7 +113,8 @@ def pool_rubin_test(
     average relative increase of variance.
 
     Raises DataError as `pool_rubin`, and for covariances that are not symmetric and positive
-    definite. Reference: Li, Raghunathan & Rubin (1991), doi:10.1080/01621459.1991.10475152.
+    definite. Reference: Li, Raghunathan & Rubin (1991), J Am Stat Assoc
+    86:1065-1073.
 
     Example
     -------

@@ -150,7 +150,7 @@ def tipping_point(
     Raises what `reference_based` raises, and SpecError for deltas that are not finite, not in
     increasing order, or of arms that do not exist.
 
-    References: Cro et al. (2020), doi:10.1002/sim.8569; Permutt (2016), doi:10.1002/sim.6753.
+    References: Cro et al. (2020), doi:10.1002/sim.8569; Permutt (2016), Stat Med 35:2876-2879.
 
     Example
     -------

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trialkit.typing import FloatArray
+from trialkit.typing import BoolArray, FloatArray
 
-__all__ = ["PartFits", "fit_parts", "subject_means"]
+__all__ = ["PartFits", "fit_parts", "is_determined", "subject_means"]
+
+# A direction of Z'WZ below this share of the largest is not determined.
+RANK_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +48,15 @@ def fit_parts(z: FloatArray, weights: FloatArray, rows: FloatArray, values: Floa
         scale=np.einsum("brk,bkr->br", rows, solved),
         gram=each.swapaxes(2, 3) @ (weights[:, None, :, None] * each),
     )
+
+
+def is_determined(z: FloatArray, weights: FloatArray) -> BoolArray:
+    """Which weights (B, n) leave all coefficients of z (n, K) determined: (B,)."""
+    cross = (weights[:, :, None] * z).swapaxes(1, 2) @ z
+    root = np.sqrt(np.diagonal(cross, axis1=1, axis2=2))
+    root = np.where(root > 0, root, 1.0)
+    values = np.linalg.eigvalsh(cross / (root[:, :, None] * root[:, None, :]))
+    return np.asarray(values[:, 0] > RANK_TOLERANCE * values[:, -1])
 
 
 def subject_means(weights: FloatArray, per_subject: FloatArray) -> FloatArray:
