@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from reference.loader import assert_close
 
-from trialkit.analyses.arm_contrasts import arm_contrasts
+from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
 from trialkit.errors import SpecError
 
 ARMS = ["Placebo", "LDN 3.0 mg", "LDN 4.5 mg"]
@@ -74,3 +76,23 @@ def test_an_array_is_named_by_its_weights() -> None:
 def test_weights_that_are_no_contrast(kind: object, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         arm_contrasts(kind, ARMS)  # type: ignore[arg-type]
+
+
+def test_a_contrast_given_twice_is_refused_and_not_dropped() -> None:
+    frame = pd.DataFrame([[-1, 1, 0], [-1, 0, 1]], index=["low", "low"], columns=["P", "A", "B"])
+    with pytest.raises(SpecError, match="names a contrast or an arm twice"):
+        arm_contrasts(frame, ["P", "A", "B"])
+    with pytest.raises(SpecError, match="gives one contrast twice"):
+        arm_contrasts([[-1, 1 / 3, 2 / 3], [-1, 0.3333333, 0.6666667]], ["P", "A", "B"])
+
+
+@pytest.mark.parametrize("kind", [[[1, -1], [1, 0, -1]], ["a", "b"], [], np.zeros((1, 1, 3))])
+def test_arrays_that_are_not_rows_of_weights_are_refused(kind: ContrastKind) -> None:
+    with pytest.raises(SpecError, match=r"kind=.* is not offered"):
+        arm_contrasts(kind, ["P", "A", "B"])
+
+
+@pytest.mark.parametrize("row", [1, "abc"])
+def test_weights_that_are_not_numbers_are_refused(row: Any) -> None:
+    with pytest.raises(SpecError, match=r"Contrast 'trend' is .*give a number for each arm"):
+        arm_contrasts({"trend": row}, ["P", "A", "B"])

@@ -137,3 +137,9 @@ def test_refuses_wrong_data(data: pd.DataFrame, options: dict[str, object], mess
 def test_refuses_wrong_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(tk.SpecError, match=message):
         tk.responders(FINAL, **{**KWARGS, **options})  # type: ignore[arg-type]
+
+
+def test_a_flag_of_lists_is_refused() -> None:
+    data = pd.DataFrame({"ARM": ["P", "D"] * 2, "FLAG": [["Y"]] * 4})
+    with pytest.raises(tk.DataError, match="'FLAG' holds values that are no flags"):
+        tk.responders(data, outcome="FLAG", arm="ARM", reference="P")

@@ -142,6 +142,23 @@ def test_check_needs_a_reference_where_none_is_called_placebo(tmp_path: Path) ->
         CliRunner().invoke(app, ["check", str(path)], catch_exceptions=False)
 
 
+def test_check_of_one_arm_needs_no_design_and_no_reference(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    tiny_data().query("TRT01P != 'Placebo'").to_csv(path, index=False)
+    done = invoke("check", path)
+    assert done.exit_code == 0, done.output
+    assert "No design: TRT01P has 1 arm.\n" in done.output
+
+
+def test_check_of_records_asks_for_no_reference(tmp_path: Path) -> None:
+    path = tmp_path / "adae.csv"
+    records = tiny_data().drop(columns="AVISIT").assign(AESEQ=1)
+    records.replace("Placebo", "Sham").to_csv(path, index=False)
+    done = invoke("check", path)
+    assert done.exit_code == 0, done.output
+    assert "No design: AESEQ marks records" in done.output
+
+
 def test_check_of_records_needs_no_design(tmp_path: Path) -> None:
     done = invoke("check", write_csv(tmp_path, AESEQ=1).rename(tmp_path / "ae.csv"))
     assert "visit AVISIT" in done.output  # measured at visits after all

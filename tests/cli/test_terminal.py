@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,9 +29,12 @@ def test_the_last_column_gives_way_and_then_the_first() -> None:
 
 
 def in_terminal(columns: int, *arguments: str) -> str:
-    """What a person sees: the command run with a terminal of this width."""
+    """What a person sees: the command run with a terminal of this width.
+
+    Not a "dumb" one: rich takes that to be 80 columns wide whatever COLUMNS says.
+    """
     controller, terminal = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "trialkit", *arguments],
         stdout=terminal,
@@ -61,3 +65,21 @@ def test_a_terminal_shows_every_figure_whole(columns: int) -> None:
     for shown in ("mean_difference", "(0.0195 to 0.0234)", "agrees summary", " agree; "):
         assert shown in words
     assert "ldn, PEG change" in text
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_findings_of_the_audit_use_the_whole_width(columns: int, tmp_path: Path) -> None:
+    path = tmp_path / "figures.csv"
+    path.write_text(
+        "study,arm,outcome,statistic,printed\n"
+        "a long name of a study,drug - placebo,an outcome with many words,mean_difference,0.34\n"
+        "a long name of a study,drug - placebo,an outcome with many words,ci95_lo,0.95\n"
+        "a long name of a study,drug - placebo,an outcome with many words,ci95_hi,-0.27\n"
+    )
+    lines = in_terminal(columns, "audit", str(path)).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert lines[0].rstrip() == "a long name of a study, an outcome with many words"
+    finding = " ".join(" ".join(lines[1:]).split())
+    assert finding.startswith("impossible (interval-order) drug - placebo: 0.34 (0.95, -0.27): the")
+    assert lines[-1] == "1 finding in 3 figures."
+    assert len(lines) <= 5  # two of them for the finding

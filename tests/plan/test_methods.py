@@ -15,31 +15,47 @@ from pydantic import TypeAdapter, ValidationError
 
 import trialkit as tk
 from trialkit.analyses.linear_estimates import LinearEstimates
+from trialkit.analyses.mmrm_fit import MmrmFit
+from trialkit.analyses.mmrm_options import SHORT_NAMES
 from trialkit.errors import SpecError
+from trialkit.kernels.mmrm.structures import STRUCTURES
 from trialkit.plan import AnalysisSpec, load_plan, run_plan
 from trialkit.plan.fields import Formula, Model, OneOrMoreColumns, named_columns
 from trialkit.plan.methods import METHODS
 
 # Arguments of the public function that a plan does not have, and why.
 NOT_IN_PLANS = {
-    "ancova": {"visits"},  # one visit is analysed
     "responders": {"method"},  # the plan's own key; there is one method only
-    "reference_based": {"method"},  # REML, the default, alone
-    "tipping_point": {"method"},
+    "ancova": {"visits"},  # one visit
+}
+# Functions whose arguments a method takes, beside the public function of its name.
+AFTER_THE_FIT = {"ancova": LinearEstimates.contrasts, "mmrm": MmrmFit.contrasts}
+# Arguments under another name in a plan, by function: the plan's own key is `method`, and one
+# analysis has one table of keys for the fit and for what is asked of it.
+RENAMED = {
+    tk.mmrm: {"method": "likelihood"},
+    MmrmFit.contrasts: {"weights": "lsmeans_weights"},
+    tk.reference_based: {"method": "likelihood"},
+    tk.tipping_point: {"method": "likelihood"},
 }
 COMMON = set(AnalysisSpec.model_fields)
 
 
+def functions_of(method: str) -> list[Any]:
+    after = [AFTER_THE_FIT[method]] if method in AFTER_THE_FIT else []
+    return [getattr(tk, method), *after]
+
+
 def public_arguments(method: str) -> dict[str, inspect.Parameter]:
-    functions = [getattr(tk, method)]
-    if method == "ancova":
-        functions.append(LinearEstimates.contrasts)
+    unused = {"self", "data", *NOT_IN_PLANS.get(method, set())}
     found: dict[str, inspect.Parameter] = {}
-    for function in functions:
+    for function in functions_of(method):
         for name, parameter in inspect.signature(function).parameters.items():
-            if name not in ("self", "data"):
-                found.setdefault(name, parameter)
-    return {name: found[name] for name in found if name not in NOT_IN_PLANS.get(method, set())}
+            if name not in unused:
+                named = RENAMED.get(function, {}).get(name, name)
+                assert named not in found, f"{named} would mean two things"
+                found[named] = parameter
+    return found
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -70,29 +86,41 @@ def choices(annotation: Any) -> set[Any]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_choices_are_those_of_the_function(method: str) -> None:
-    functions: list[Any] = [getattr(tk, method)]
-    if method == "ancova":
-        functions.append(LinearEstimates.contrasts)
     hints: dict[str, Any] = {}
-    for function in functions:
+    for function in functions_of(method):
         spaces = {**vars(typing), **inspect.unwrap(function).__globals__}
         for name, text in function.__annotations__.items():
             with_pandas = {**spaces, "pd": __import__("pandas")}
-            hints.setdefault(name, eval(text, with_pandas) if isinstance(text, str) else text)
+            named = RENAMED.get(function, {}).get(name, name)
+            hints.setdefault(named, eval(text, with_pandas) if isinstance(text, str) else text)
     for name, field in METHODS[method].spec.model_fields.items():
         if name not in COMMON:
-            assert choices(field.annotation) == choices(hints[name]), name
+            allowed = CHECKED_WHEN_RUN.get((method, name)) or choices(hints[name])
+            assert choices(field.annotation) == allowed, name
+
+
+# The public function takes any text here and checks it when it runs.
+CHECKED_WHEN_RUN = {("mmrm", "covariance"): {*STRUCTURES, *SHORT_NAMES}}
 
 
 def test_the_methods_are_those_of_this_version() -> None:
     assert {
-        *("ttest", "rank_sum", "effect_size", "ancova", "quade", "van_elteren", "welch_anova"),
+        *(
+            "ttest",
+            "rank_sum",
+            "effect_size",
+            "ancova",
+            "mmrm",
+            "quade",
+            "van_elteren",
+            "welch_anova",
+        ),
         *("kruskal_wallis", "levene", "shapiro_wilk", "responders", "summarize"),
     } <= set(METHODS)
 
 
-# Tested apart: several tables, or data of several visits.
-SEVERAL_VISITS = {"ancova", "reference_based", "tipping_point", "pattern_mixture"}
+# Tested apart, on data of several visits.
+SEVERAL_VISITS = ("reference_based", "tipping_point", "pattern_mixture")
 ARGUMENTS = {
     "ancova": 'formula = "CHG ~ TRT01P + BASE"\nadjust = "holm"\nby = []\nat = { BASE = 6 }',
     "quade": 'covariates = ["BASE"]',
@@ -109,7 +137,9 @@ DIRECT: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in SEVERAL_VISITS])
+@pytest.mark.parametrize(
+    "method", [name for name in METHODS if name not in {*AFTER_THE_FIT, *SEVERAL_VISITS}]
+)
 def test_a_plan_gives_what_the_function_gives(tmp_path: Path, method: str) -> None:
     text = HEAD + PRIMARY.replace('"ttest"', f'"{method}"\n{ARGUMENTS.get(method, "")}') + ESTIMAND
     found = run_plan(load_plan(write_plan(tmp_path, text))).table("primary")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -190,6 +191,15 @@ def test_a_row_without_a_value_says_why() -> None:
     )
     found = readable(table_)
     assert found.rows[0][found.headings.index("Status")] == "not estimable"
+
+
+@pytest.mark.parametrize(
+    ("df", "text"), [(96.00000000000054, "96"), (math.inf, "\N{INFINITY}"), (90.29, "90.3")]
+)
+def test_df_that_come_out_whole_read_whole(df: float, text: str) -> None:
+    row = tk.Estimate.from_t(label="a", estimate=1.0, se=0.5, df=df, n=99, method="m")
+    found = readable(tk.EstimateTable(estimates=(row,), keys={"contrast": ("a",)}))
+    assert found.rows[0][found.headings.index("df")] == text
 
 
 def test_groups_span_the_table() -> None:

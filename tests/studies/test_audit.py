@@ -323,6 +323,14 @@ def test_an_sd_too_large_for_its_scale() -> None:
     assert rules(figures(*rows, unit="kPa")) == []
 
 
+@pytest.mark.parametrize("n", ["10000", "10001", "99999999999"])
+def test_very_many_persons_are_audited_without_a_search(n: str) -> None:
+    moments = (("drug", "n", n), ("drug", "mean", "1.2"), ("drug", "sd", "2.3"))
+    assert rules(figures(*moments, granularity="1", unit="NRS 0-10")) == []
+    wide = (*moments[:2], ("drug", "sd", "3.4"))  # sqrt(1.25 * 8.75) is 3.31
+    assert ("sd-bounds", IMPOSSIBLE) in rules(figures(*wide, granularity="1", unit="NRS 0-10"))
+
+
 def test_numbers_in_place_of_text_are_audited_with_less_edge() -> None:
     text = published("nielsen2026_final_resp").to_csv(index=False)
     audit = tk.studies.audit(pd.read_csv(StringIO(text)))

@@ -160,6 +160,46 @@ def test_innova_shows_the_standardiser_that_gives_its_d(
             assert found == pytest.approx(value, abs=1e-3)
 
 
+def test_the_mixed_models_of_innova_are_shown_and_not_counted(
+    everything: dict[str, Reproduction],
+) -> None:
+    innova = everything["innova2026"]
+    # What the notes and the README quote, beside the printed 0.49, 0.13 and 0.37.
+    for visit, printed, alone, adjusted in (
+        ("3 mo", "0.49", 0.53, 0.43),
+        ("6 mo", "0.13", 0.13, 0.02),
+        ("12 mo", "0.37", 0.28, 0.16),
+    ):
+        of_paper = row(innova, "not reproducible", "lmm_B", timepoint=visit)
+        assert (of_paper["published"], of_paper["agrees"]) == (printed, None)
+        without, mmrm = (
+            row(innova, "derived", f"difference, {model}", timepoint=visit)["reproduced"]
+            for model in ("MMRM without baseline", "MMRM")
+        )
+        assert (round(without, 2), round(mmrm, 2)) == (alone, adjusted)
+        found = row(innova, "derived", "se, MMRM without baseline", timepoint=visit)["reproduced"]
+        # Wider than the data give, whatever B is rounded from.
+        assert found < row(innova, "derived", "se of B", timepoint=visit)["reproduced_low"]
+    noted = row(innova, "not reproducible", "ci95_lo", timepoint="12 mo")["note"]
+    for visit, needed in (("3 mo", 36), ("6 mo", 40), ("12 mo", 42)):
+        assert str(needed) in noted
+        of_b = row(innova, "derived", "se of B", timepoint=visit)["reproduced"]
+        sds = row(innova, "derived", "se from SDs", timepoint=visit)["reproduced"]
+        assert round(48 * (sds / of_b) ** 2) == pytest.approx(needed, abs=1)
+
+
+def test_finals_mixed_model_is_its_ancova_where_all_are_seen(
+    everything: dict[str, Reproduction],
+) -> None:
+    final = everything["final2024"]
+    for statistic, of_paper in (("difference", "mean_difference"), ("p", "p")):
+        mmrm = row(final, "derived", f"{statistic}, MMRM")
+        basis = "calibrated" if of_paper == "mean_difference" else "synthetic"
+        ancova = row(final, basis, of_paper)
+        assert mmrm["reproduced"] == pytest.approx(ancova["reproduced"], rel=1e-8)
+        assert "at week 12 the MMRM is the ANCOVA" in mmrm["note"]
+
+
 def test_younger_keeps_p_and_the_tests_that_print_it_apart(
     everything: dict[str, Reproduction],
 ) -> None:

@@ -43,16 +43,33 @@ def arm_contrasts(kind: ContrastKind, arms: Sequence[object]) -> ArmContrasts:
     if isinstance(kind, str):
         return _standard(kind, arms)
     if isinstance(kind, pd.DataFrame):
+        if not (kind.index.is_unique and kind.columns.is_unique):
+            raise SpecError("kind= names a contrast or an arm twice.")
         rows: Weights = {str(name): row.to_dict() for name, row in kind.iterrows()}
     elif isinstance(kind, Mapping):
         rows = kind
     else:
-        array = np.atleast_2d(np.asarray(kind, dtype=np.float64))
+        array = _array(kind)
         rows = {_weights_name(row, arms): row.tolist() for row in array}
+        if len(rows) < len(array):
+            raise SpecError(f"kind= gives one contrast twice: {', '.join(rows)}.")
     if not rows:
         raise SpecError("kind= names no contrast.")
     weights = np.array([_weights(name, row, arms) for name, row in rows.items()])
     return ArmContrasts(kind="matrix", names=tuple(map(str, rows)), weights=weights)
+
+
+def _array(kind: ArrayLike) -> FloatArray:
+    try:
+        array = np.atleast_2d(np.asarray(kind, dtype=np.float64))
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != 2 or not array.size:
+        raise SpecError(
+            f"kind={kind!r} is not offered; allowed: 'reference', 'pairwise', or weights over the "
+            "arms: a mapping of name to weights, a frame, or rows of equal length."
+        )
+    return array
 
 
 def _standard(kind: str, arms: Sequence[object]) -> ArmContrasts:
@@ -87,7 +104,10 @@ def _weights(
             )
         weights = [float(row.get(arm, 0.0)) for arm in arms]
     else:
-        weights = [float(weight) for weight in row]
+        try:
+            weights = [float(weight) for weight in row]
+        except (TypeError, ValueError):
+            raise SpecError(f"Contrast {name!r} is {row!r}; give a number for each arm.") from None
     if len(weights) != len(arms):
         raise SpecError(
             f"Contrast {name!r} has {len(weights)} weights for {len(arms)} arms: "

@@ -29,7 +29,7 @@ from trialkit.kernels.effect_size import (
     pooled_variance,
     unbiased_g_variance,
 )
-from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.results import Estimate, EstimateTable, check_alternative, check_level, check_null
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative, FloatArray
 
@@ -109,6 +109,7 @@ def effect_size(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    check_null(null)
     spec = _resolve(kind, standardizer, baseline, interval)
     pairs = split_arms(data, outcome=outcome, arm=arm, reference=reference, subject=subject)
     spreads = _spreads(data, spec, pairs, outcome=outcome, arm=arm, reference=reference)

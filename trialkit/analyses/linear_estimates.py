@@ -87,8 +87,9 @@ class LinearEstimates:
         Covariates are held at their mean over the analysed rows, or at the value in `at`
         (which may also fix a factor at a level). Factors are averaged with `weights`: "equal"
         (emmeans, SAS), "observed" (each factor's marginal share of the analysed rows; emmeans
-        "proportional", SAS OM for factors that do not interact), or "counterfactual" (mean
-        prediction over the analysed subjects, arm set; covariates as observed). `by` names
+        "outer", which is also its "proportional" and SAS OM unless the factors averaged over
+        interact with each other), or "counterfactual" (mean prediction over the analysed
+        subjects, arm set; covariates as observed). `by` names
         factors whose levels are reported apart; `visits` lists visits, or maps visits to
         weights and averages. `n` counts the analysed rows of the arm. A mean that the data do
         not determine is a row without a value, whose status says so.

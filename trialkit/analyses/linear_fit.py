@@ -16,7 +16,7 @@ import numpy as np
 from trialkit.data.model_frame import ModelFrame
 from trialkit.kernels.estimability import is_estimable
 from trialkit.kernels.linear import WaldTest
-from trialkit.results import Estimate, check_alternative, check_level
+from trialkit.results import Estimate, check_alternative, check_level, check_null
 from trialkit.typing import Alternative, BoolArray, FloatArray, Scale
 
 __all__ = ["NOT_ESTIMABLE", "Inference", "LinearFit", "linear_estimates"]
@@ -35,6 +35,7 @@ class Inference:
     def __post_init__(self) -> None:
         check_level(self.ci_level)
         check_alternative(self.alternative)
+        check_null(self.null)
 
 
 class LinearFit(Protocol):

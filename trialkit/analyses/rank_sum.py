@@ -22,7 +22,7 @@ from trialkit.kernels.rank_sum import (
 )
 from trialkit.kernels.rank_sum import rank_sum as rank_sum_kernel
 from trialkit.kernels.ranks import join_near_ties
-from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.results import Estimate, EstimateTable, check_alternative, check_level, check_null
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative
 
@@ -92,6 +92,7 @@ def rank_sum(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    check_null(null)
     if exact is True and continuity is not None:
         raise SpecError("continuity= applies to the normal approximation, not to exact=True.")
     pairs = split_arms(data, outcome=outcome, arm=arm, reference=reference, subject=subject)

@@ -62,6 +62,8 @@ def mean_cells(
     """Rows of L for every arm, within every visit and every level of `by`."""
     check_choice("weights", weights, MEAN_WEIGHTS)
     frame = fit.model_frame
+    if at is not None and not isinstance(at, Mapping):
+        raise SpecError(f"at={at!r}: give a mapping of variable to value, such as {{'BASE': 5}}.")
     fixed = _checked_at(fit, dict(at or {}), by)
     _check_by(fit, by)
     groups_by = [*by, *([fit.visit] if fit.visit else [])]

@@ -110,7 +110,12 @@ def _flags(frame: pd.DataFrame, outcome: str, event: object) -> tuple[BoolArray,
             for v, gone in zip(labels, absent, strict=True)
         ]
     )
-    present = list(dict.fromkeys(v for v, gone in zip(labels, is_missing, strict=True) if not gone))
+    try:
+        present = list(
+            dict.fromkeys(v for v, gone in zip(labels, is_missing, strict=True) if not gone)
+        )
+    except TypeError as error:
+        raise DataError(f"{outcome!r} holds values that are no flags: {error}.") from None
     listed = ", ".join(map(repr, present[:6])) + (", ..." if len(present) > 6 else "")
     if len(present) > 2:
         raise DataError(f"{outcome!r} must be a flag of two values; it holds {listed}.")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from trialkit.analyses.choices import check_choice
 from trialkit.errors import DataError, SpecError
-from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.results import Estimate, EstimateTable, check_alternative, check_level, check_null
 from trialkit.typing import Alternative, IntArray
 
 __all__ = ["RATIO_METHODS", "risk_ratio"]
@@ -59,6 +59,7 @@ def risk_ratio(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    check_null(null)
     check_choice("method", method, RATIO_METHODS)
     if not 0 <= continuity < inf:
         raise SpecError(f"continuity={continuity!r} must be zero (nothing added) or above.")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.two_arms import ArmComparison, exclusion_notes, require_spread, split_arms
-from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.results import Estimate, EstimateTable, check_alternative, check_level, check_null
 from trialkit.typing import Alternative
 
 __all__ = ["ttest"]
@@ -54,6 +54,7 @@ def ttest(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    check_null(null)
     pairs = split_arms(data, outcome=outcome, arm=arm, reference=reference, subject=subject)
     rows = []
     for pair in pairs:

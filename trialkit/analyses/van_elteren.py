@@ -13,7 +13,7 @@ from trialkit.data.vectors import stratum_codes
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.rank_sum import rank_sum
 from trialkit.kernels.ranks import join_near_ties
-from trialkit.results import TestTable, check_alternative
+from trialkit.results import TestTable, check_alternative, check_null
 from trialkit.results.estimate import with_hypothesis
 from trialkit.results.tables import TestResult
 from trialkit.typing import Alternative, FloatArray, IntArray
@@ -59,6 +59,7 @@ def van_elteren(
     (1.6432, 0.1003)
     """
     check_alternative(alternative)
+    check_null(null)
     columns = [strata] if isinstance(strata, str) else list(strata)
     if not columns:
         raise SpecError("strata= must name at least one column; without strata use rank_sum.")

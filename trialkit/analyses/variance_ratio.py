@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.two_arms import ArmComparison, exclusion_notes, require_spread, split_arms
-from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.results import Estimate, EstimateTable, check_alternative, check_level, check_null
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative
 
@@ -44,6 +44,7 @@ def variance_ratio(
     """
     check_level(ci_level)
     check_alternative(alternative)
+    check_null(null)
     pairs = split_arms(data, outcome=outcome, arm=arm, reference=reference, subject=subject)
     for pair in pairs:
         require_spread(outcome, f"arm {pair.arm!r}", pair.x)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trialkit import studies
-from trialkit.cli.terminal import console, is_terminal, plain_table, say, terminal_table
+from trialkit.cli.terminal import INDENT, console, is_terminal, plain_table, say
 from trialkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def audit_file(path: Path, *, as_json: bool) -> bool:
     elif len(found):
         _print(found[list(_HEADINGS)])
     if not as_json:
-        say(f"{len(found)} findings in {len(figures)} figures.")
+        word = "finding" if len(found) == 1 else "findings"
+        say(f"{len(found)} {word} in {len(figures)} figures.")
     return not len(found)
 
 
@@ -59,7 +61,20 @@ def _print(found: pd.DataFrame) -> None:
     if not is_terminal():
         say(plain_table(list(_HEADINGS.values()), rows, is_number=is_number))
         return
-    table = terminal_table(list(_HEADINGS.values()), is_number=is_number)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
+    _print_wrapped(rows)
+
+
+def _print_wrapped(rows: Sequence[Sequence[str]]) -> None:
+    """For a person: under each study and outcome, a paragraph a finding."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    screen = console()
+    place = None
+    for study, outcome, rule, verdict, detail in rows:
+        if (study, outcome) != place:
+            place = study, outcome
+            screen.print(Text(f"{study}, {outcome}", style="bold"))
+        finding = Text.assemble((f"{verdict} ({rule}) ", "red"), detail)
+        screen.print(Padding(finding, (0, 0, 0, INDENT), expand=False))
+    screen.print()

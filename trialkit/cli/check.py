@@ -100,11 +100,16 @@ def _design(frame: pd.DataFrame, roles: Roles) -> Parallel | None:
     if records and found.visit is None and roles == Roles():
         say(f"No design: {records[0]} marks records, of which a subject has several.")
         return None
-    say(f"As a parallel design with {_named(found)}.")
+    arms = frame[found.arm].dropna().unique().tolist()
+    if roles.reference is None and len(arms) < 2:
+        say(f"No design: {found.arm} has {len(arms)} arm{'' if len(arms) == 1 else 's'}.")
+        return None
+    reference = _reference(found, arms) if roles.reference is None else roles.reference
+    say(f"As a parallel design with {_named(replace(found, reference=reference))}.")
     return Parallel(
         subject=found.subject,
         arm=found.arm,
-        reference=found.reference,
+        reference=reference,
         outcome=found.outcome,
         visit=found.visit,
         visit_order=found.visit_order,
@@ -128,15 +133,17 @@ def _by_habit(frame: pd.DataFrame, roles: Roles) -> Roles:
     roles = replace(roles, **found)
     if roles.visit is None:
         roles = replace(roles, visit_order=None)
-    if roles.arm is not None and roles.reference is None:
-        arms = frame[roles.arm].dropna().unique().tolist()
-        if _REFERENCE not in arms:
-            listed = ", ".join(map(str, arms))
-            raise SpecError(
-                f"--reference is needed: {roles.arm} has no {_REFERENCE!r}; arms: {listed}."
-            )
-        roles = replace(roles, reference=_REFERENCE)
     return roles
+
+
+def _reference(roles: Roles, arms: list[object]) -> str:
+    """The usual reference; SpecError where no arm is called so."""
+    if _REFERENCE not in arms:
+        listed = ", ".join(map(str, arms))
+        raise SpecError(
+            f"--reference is needed: {roles.arm} has no {_REFERENCE!r}; arms: {listed}."
+        )
+    return _REFERENCE
 
 
 def _named(roles: Roles) -> str:

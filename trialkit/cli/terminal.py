@@ -18,7 +18,6 @@ __all__ = [
     "plain_table",
     "progress_console",
     "say",
-    "terminal_table",
 ]
 
 GAP = "  "
@@ -50,17 +49,6 @@ def progress_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, markup=False, highlight=False, emoji=False)
-
-
-def terminal_table(headings: Sequence[str], *, is_number: Sequence[bool]) -> Table:
-    """An empty table whose columns wrap between words, and inside a word rather than cut it."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for heading, number in zip(headings, is_number, strict=True):
-        table.add_column(heading, justify="right" if number else "left", overflow="fold")
-    return table
 
 
 def column_widths(rows: Iterable[Sequence[str]], *, total: int) -> list[int]:

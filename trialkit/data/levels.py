@@ -58,9 +58,9 @@ def factor_levels(frame: pd.DataFrame, column: str) -> list[object]:
         present = set(values.cat.codes.unique().tolist())
         categories = values.cat.categories.tolist()
         return [label for code, label in enumerate(categories) if code in present]
-    labels = values.dropna().unique().tolist()
+    labels = _unordered(frame, column)
     try:
-        return sorted(labels)
+        return sorted(labels)  # type: ignore[type-var]
     except TypeError:
         kinds = sorted({type(label).__name__ for label in labels})
         raise DataError(
@@ -150,7 +150,10 @@ def _ordered_by_column(frame: pd.DataFrame, column: str, order: str) -> list[obj
 
 
 def _unordered(frame: pd.DataFrame, column: str) -> list[object]:
-    labels: list[object] = frame[column].dropna().unique().tolist()
+    try:
+        labels: list[object] = frame[column].dropna().unique().tolist()
+    except TypeError as error:
+        raise DataError(f"Column {column!r} holds values that are not labels: {error}.") from None
     return labels
 
 

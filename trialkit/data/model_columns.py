@@ -7,6 +7,7 @@ mix types have no meaning in a formula and are refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,16 @@ import numpy as np
 
 from trialkit.data.levels import factor_levels
 from trialkit.errors import DataError
+from trialkit.typing import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["factor_column", "is_factor", "model_column", "numeric_column"]
+__all__ = ["factor_column", "is_factor", "model_column", "numeric_column", "require_labels"]
+
+# A column whose largest value lies outside these bounds has squares, or fourth powers of its
+# standard errors, that under- or overflow.
+SMALLEST_UNIT, LARGEST_UNIT = 1e-75, 1e75
 
 
 def model_column(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -27,6 +33,7 @@ def model_column(frame: pd.DataFrame, name: str) -> pd.Series:
     from pandas.api import types
 
     values = frame[name]
+    require_labels(values, name)
     if isinstance(values.dtype, pd.CategoricalDtype) or types.is_bool_dtype(values.dtype):
         return factor_column(values, name, factor_levels(frame, name))
     if types.is_numeric_dtype(values.dtype):
@@ -66,18 +73,18 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
     import pandas as pd
     from pandas.api import types
 
-    try:
-        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):
-        numbers = None
-    if numbers is None or _holds_text(values):
-        example = next(v for v in values.tolist() if not isinstance(v, Real))
-        raise DataError(f"Column {name!r} is not numeric: it holds {example!r}.")
+    numbers = _as_floats(values, name)
     infinite = int(np.isinf(numbers).sum())
     if infinite:
         first = values.index[np.isinf(numbers)].tolist()[0]
         raise DataError(
             f"Column {name!r} has {infinite} infinite value(s), the first in row {first!r}."
+        )
+    largest = float(np.nanmax(np.abs(numbers), initial=0.0))
+    if largest and not SMALLEST_UNIT <= largest <= LARGEST_UNIT:
+        raise DataError(
+            f"Column {name!r} has {largest:.3g} as its largest absolute value: squares of such "
+            "numbers are lost in double precision; give it in another unit."
         )
     if types.is_integer_dtype(values.dtype):
         # Whole numbers stay so: inside C() they name the columns, "C(SITE)[T.2]".
@@ -85,13 +92,15 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
     return pd.Series(numbers, index=values.index, name=name, copy=True)
 
 
-def _holds_text(values: pd.Series) -> bool:
-    """Whether any value is text, which a conversion to numbers may have read as one."""
-    from pandas.api import types
-
-    if types.is_numeric_dtype(values.dtype):
-        return False
-    return any(isinstance(value, str) for value in values.tolist())
+def require_labels(values: pd.Series, name: str) -> None:
+    """Raise DataError for text of blanks only: a missing label, which would pass for a level."""
+    blank = [isinstance(label, str) and not label.strip() for label in values.tolist()]
+    if any(blank):
+        first = values.index[blank].tolist()[0]
+        raise DataError(
+            f"Column {name!r} has a blank label in {sum(blank)} of {len(blank)} rows, the first in "
+            f"row {first!r}; give these rows a label, or make them missing."
+        )
 
 
 def is_factor(values: pd.Series) -> bool:
@@ -107,3 +116,28 @@ def _kind(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return "boolean"
     return "number" if isinstance(value, Real) else "other"
+
+
+def _as_floats(values: pd.Series, name: str) -> FloatArray:
+    """`values` (n,) as floats; dates, complex numbers and booleans are no numbers here."""
+    from pandas.api import types
+
+    if types.is_numeric_dtype(values.dtype) and not types.is_complex_dtype(values.dtype):
+        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+    numbers = np.full(len(values), np.nan)
+    for place in np.flatnonzero(values.notna().to_numpy()).tolist():
+        value = values.iloc[place]
+        if not _is_number(value):
+            raise DataError(f"Column {name!r} is not numeric: it holds {value!r}.")
+        try:
+            numbers[place] = float(value)
+        except OverflowError:
+            raise DataError(f"Column {name!r} holds a number beyond double precision.") from None
+    return numbers
+
+
+def _is_number(value: object) -> bool:
+    # numpy counts a duration among its integers, Python a boolean.
+    return isinstance(value, Real | Decimal) and not isinstance(
+        value, bool | np.bool_ | np.timedelta64
+    )

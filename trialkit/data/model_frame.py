@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trialkit.data.formula import Parsed, factor_variables, parse_formula, plain_variable
-from trialkit.data.model_columns import factor_column, is_factor, model_column, numeric_column
+from trialkit.data.model_columns import (
+    factor_column,
+    is_factor,
+    model_column,
+    numeric_column,
+    require_labels,
+)
 from trialkit.data.names import require_columns
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import FloatArray, IntArray
@@ -210,6 +216,7 @@ def _analysed_frame(
             _refuse_text_outcome(values, name)
             columns[name] = numeric_column(values, name)
         elif name in levels:
+            require_labels(values, name)
             kept = _levels_with_rows(values, name, levels[name], name in every_level, notes)
             columns[name] = factor_column(values, name, kept)
         else:

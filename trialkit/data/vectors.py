@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from trialkit.data.levels import arm_levels, factor_levels
-from trialkit.data.model_columns import numeric_column
+from trialkit.data.model_columns import numeric_column, require_labels
 from trialkit.data.names import require_columns
 from trialkit.errors import DataError
 from trialkit.typing import FloatArray, IntArray
@@ -81,6 +81,7 @@ def label_codes(frame: pd.DataFrame, column: str, levels: Sequence[object]) -> I
             f"first in row {frame.index[missing.to_numpy()].tolist()[0]!r}; give these rows a "
             "value or leave them out."
         )
+    require_labels(frame[column], column)
     index = pd.Index(list(levels), dtype=object)
     return index.get_indexer(pd.Index(frame[column].tolist(), dtype=object)).astype(np.int64)
 

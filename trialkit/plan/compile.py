@@ -79,8 +79,7 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
     if isinstance(plan.design, ParallelDesign):
-        keys = (*spec.needs, *spec.takes)
-        defaults |= {key: getattr(plan.design, key) for key in keys}
+        defaults |= {key: getattr(plan.design, key) for key in _inherited(plan.design, spec)}
     left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
     # A design without strata has an empty tuple of them.
     filled = {key: defaults[key] for key in left_out if defaults.get(key) not in (None, ())}
@@ -88,3 +87,10 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     if missing:
         raise SpecError(f"{', '.join(missing)} missing; give it in the analysis or in [design].")
     return spec.model_copy(update=filled)
+
+
+def _inherited(design: ParallelDesign, spec: AnalysisSpec) -> list[str]:
+    """The keys that `[design]` supplies: its order is that of its own visits, and of no other."""
+    is_other_visit = getattr(spec, "visit", None) not in (None, design.visit)
+    keys = (*spec.needs, *spec.takes)
+    return [key for key in keys if not (is_other_visit and key == "visit_order")]

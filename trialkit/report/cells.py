@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 from trialkit.plan.analysis import ResultTable
 from trialkit.report.rounding import common_decimals, format_p, round_half_away
+from trialkit.results.display import DF_COLUMNS, is_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,6 @@ _CI = ("ci_low", "ci_high")
 _ASIDE = ("method", "scale", "ci_level", *_CI)
 # Together on the estimate's scale: they share their decimals.
 _SAME_SCALE = ("estimate", "se", *_CI)
-_DF = ("df", "num_df", "den_df")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ def _column(values: pd.Series, name: str, decimals: int) -> list[str]:
     numbers = _floats(values)
     if name.startswith("p_"):
         return [format_p(value) for value in numbers]
-    if name in _DF:
-        whole = all(value.is_integer() for value in numbers if not isnan(value))
+    if name in DF_COLUMNS:
+        whole = all(is_whole(name, value) for value in numbers if isfinite(value))
         return [round_half_away(value, 0 if whole else 1) for value in numbers]
     if name not in _SAME_SCALE:
         decimals = common_decimals(numbers)

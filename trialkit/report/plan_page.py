@@ -32,6 +32,8 @@ _TABLE_NAMES = {
     "lsmeans": "Least-squares means",
     "coefficients": "Coefficients",
     "type3": "Type III tests",
+    "covariance": "Covariance of the visits",
+    "fit": "Fit",
     "estimates": "Estimates",
     "tests": "Tests",
     "summary": "Summary statistics",

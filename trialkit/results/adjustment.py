@@ -67,7 +67,7 @@ def adjust_p_values(
     elif method == "graphical":
         if weights is None or transitions is None:
             raise SpecError("The graphical procedure needs weights= (m,) and transitions= (m, m).")
-        adjusted = graphical(raw, np.asarray(weights, float), np.asarray(transitions, float))
+        adjusted = graphical(raw, _shares("weights", weights), _shares("transitions", transitions))
     else:
         from statsmodels.stats.multitest import multipletests
 
@@ -134,6 +134,16 @@ def _check_p_values(p_values: Sequence[float]) -> None:
     for position, p in enumerate(p_values):
         if not isnan(p) and not 0 <= p <= 1:
             raise SpecError(f"p-value {p!r} at row {position} is not between 0 and 1.")
+
+
+def _shares(name: str, values: Sequence[object]) -> FloatArray:
+    try:
+        shares = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        shares = np.array(np.nan)
+    if not np.isfinite(shares).all():
+        raise SpecError(f"{name}={values!r} must hold finite numbers in rows of equal length.")
+    return shares
 
 
 def _check_graph(n_tests: int, weights: FloatArray, transitions: FloatArray) -> None:

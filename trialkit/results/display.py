@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_html", "as_text", "format_column", "format_p"]
+__all__ = ["DF_COLUMNS", "as_html", "as_text", "format_column", "format_p", "is_whole"]
 
 SIGNIFICANT_DIGITS = 4
 # Said under the table instead of in every row.
 HIDDEN_COLUMNS = ("method", "scale", "ci_level")
 MAX_TEXT_ROWS = 40
+# Degrees of freedom that are computed and come out whole miss it in the last bits, which differ
+# between machines; the same table reads the same on all of them.
+DF_COLUMNS = ("df", "num_df", "den_df")
+DF_NOISE = 1e-8
 
 _STYLE = (
     "border-collapse:collapse;font-variant-numeric:tabular-nums;"
@@ -44,11 +48,17 @@ def format_column(name: str, values: Sequence[object]) -> list[str]:
     numbers = [value for value in values if isinstance(value, float) and isfinite(value)]
     sizes = [_exponent(value) for value in numbers if value != 0]
     decimals: int | None = 0
-    if any(value != int(value) for value in numbers):
+    if not all(is_whole(name, value) for value in numbers):
         decimals = SIGNIFICANT_DIGITS - 1 - max(sizes)
         if min(sizes) + decimals < 1 or decimals < 0:
             decimals = None
     return [_format_cell(name, value, decimals) for value in values]
+
+
+def is_whole(name: str, value: float) -> bool:
+    """Whether a finite number of the column is an integer; degrees of freedom up to rounding."""
+    slack = DF_NOISE * abs(value) if name in DF_COLUMNS else 0.0
+    return abs(value - round(value)) <= slack
 
 
 def _format_cell(name: str, value: object, decimals: int | None) -> str:

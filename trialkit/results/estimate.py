@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, inf, isfinite, isnan, nan
+from numbers import Real
 from typing import Self
 
 from trialkit.errors import SpecError
 from trialkit.typing import Alternative, Scale
 
-__all__ = ["Estimate", "check_alternative", "check_level", "with_hypothesis"]
+__all__ = ["Estimate", "check_alternative", "check_level", "check_null", "with_hypothesis"]
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 
@@ -69,6 +70,7 @@ class Estimate:
         """
         check_level(ci_level)
         check_alternative(alternative)
+        check_null(null)
         problem = _undefined(estimate, se, df)
         if problem:
             statistic = p_value = low = high = nan
@@ -160,7 +162,7 @@ class Estimate:
 
 def check_level(ci_level: float) -> None:
     """Raise SpecError unless `ci_level` lies strictly between 0 and 1."""
-    if not 0 < ci_level < 1:
+    if not _is_number(ci_level) or not 0 < ci_level < 1:
         raise SpecError(f"ci_level={ci_level!r} is not between 0 and 1; 0.95 is the usual level.")
 
 
@@ -170,6 +172,16 @@ def check_alternative(alternative: str) -> None:
         raise SpecError(
             f"alternative={alternative!r} is not offered; allowed: {', '.join(ALTERNATIVES)}."
         )
+
+
+def check_null(null: float) -> None:
+    """Raise SpecError unless the value under test is a finite number."""
+    if not _is_number(null) or not isfinite(null):
+        raise SpecError(f"null={null!r} is not a finite number; 0 tests for no effect.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _undefined(estimate: float, se: float, df: float) -> str:

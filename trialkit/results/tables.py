@@ -154,7 +154,9 @@ class EstimateTable:
             )
             for row, value in zip(rows, values, strict=True):
                 adjusted[row] = value
-        return self.with_adjusted(adjusted, _describe(method, family, groups, order, weights))
+        return self.with_adjusted(
+            adjusted, _describe(method, family, groups, order, weights, transitions)
+        )
 
     def with_adjusted(self, p_adjusted: Iterable[float], adjustment: str) -> Self:
         """The table with these adjusted p-values; `adjustment` joins `method` in every row."""
@@ -316,6 +318,7 @@ def _describe(
     groups: Sequence[Sequence[int]],
     order: Sequence[int] | None,
     weights: Sequence[float] | None,
+    transitions: Sequence[Sequence[float]] | None,
 ) -> str:
     sizes = sorted({len(rows) for rows in groups})
     size = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]}-{sizes[-1]}" if sizes else "0"
@@ -324,7 +327,9 @@ def _describe(
     if order is not None:
         detail = f", order {list(order)}"
     if weights is not None:
-        detail = f", weights {list(weights)}"
+        detail = f", weights {[float(weight) for weight in weights]}"
+    if transitions is not None:
+        detail += f", transitions {[[float(share) for share in row] for row in transitions]}"
     return f"{method} over {size}{within}{detail}"
 
 

@@ -8,12 +8,20 @@ that a plan is loaded and checked in itself without them.
 from __future__ import annotations
 
 from trialkit.plan.analysis import Method
-from trialkit.plan.methods import all_arms, imputation, linear, responders, two_arms
+from trialkit.plan.methods import (
+    all_arms,
+    imputation,
+    linear,
+    repeated,
+    responders,
+    two_arms,
+)
 
 __all__ = ["METHODS"]
 
 METHODS: dict[str, Method] = {
     "ancova": Method(linear.Ancova, linear.run_ancova),
+    "mmrm": Method(repeated.Mmrm, repeated.run_mmrm),
     "ttest": Method(two_arms.TTest, two_arms.run_ttest),
     "rank_sum": Method(two_arms.RankSum, two_arms.run_rank_sum),
     "effect_size": Method(two_arms.EffectSize, two_arms.run_effect_size),

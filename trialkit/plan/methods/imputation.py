@@ -33,7 +33,7 @@ Numbers: TypeAlias = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 
 
 class Imputation(ArmSpec):
-    """What both methods share; the imputation model is fitted by REML.
+    """What both methods share; `likelihood` is the functions' `method`.
 
     `events` is an array of tables, one an event: { USUBJID = "S-01", AVISIT = "Week 8" }.
     """
@@ -48,6 +48,7 @@ class Imputation(ArmSpec):
     events: Rows | None = None
     covariance: Label = "unstructured"
     group: Column | None = None
+    likelihood: Literal["reml", "ml"] = "reml"
     weights: Literal["equal", "observed", "counterfactual"] = "counterfactual"
     delta_where: Literal["after-event", "all"] = "after-event"
     delta_kind: Literal["additive", "multiplicative"] = "additive"
@@ -132,6 +133,7 @@ def _arguments(spec: Imputation, *tables: str) -> dict[str, Any]:
     import pandas as pd
 
     given = spec.arguments()
+    given["method"] = given.pop("likelihood")
     for name in tables:
         if isinstance(given[name], tuple):
             given[name] = pd.DataFrame([dict(row) for row in given[name]])

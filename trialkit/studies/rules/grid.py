@@ -27,6 +27,8 @@ _BOUNDS = re.compile(r"(?<![\d.])(\d+)\s*[-\u2013]\s*(\d+)(?![\d.])")
 # A raw mean of bounded scores lies within the bounds, a mean change within their width.
 _LEVEL, _CHANGE = "mean", "mean_change"
 SIZES_SHOWN = 3
+# With more persons the grid is finer than print, and the search has nothing left to exclude.
+MOST_PERSONS = 10_000
 
 
 def grim(record: Record) -> Iterator[Check]:
@@ -37,7 +39,7 @@ def grim(record: Record) -> Iterator[Check]:
     for cell in record.cells:
         for statistic in (_LEVEL, _CHANGE):
             figure = cell.first((statistic,))
-            sizes = record.sizes(cell)
+            sizes = _searched(record.sizes(cell))
             if figure is None or figure.granularity is None or not sizes:
                 continue
             fits = any(_has_total(figure, size.n) for size in sizes)
@@ -54,7 +56,7 @@ def grimmer(record: Record) -> Iterator[Check]:
     """
     for cell in record.cells:
         mean, sd = cell.first((_LEVEL,)), cell.first(("sd",))
-        sizes = [size for size in record.sizes(cell) if size.n > 1]
+        sizes = [size for size in _searched(record.sizes(cell)) if size.n > 1]
         if mean is None or sd is None or mean.granularity is None or not sizes:
             continue
         if mean.interval is None or sd.interval is None or sd.point < 0 or _is_outside(mean):
@@ -79,7 +81,8 @@ def bounded_moments(record: Record) -> Iterator[Check]:
         detail = f"mean {mean.printed} on a scale of {low} to {high}"
         yield cell.check("mean-bounds", "impossible" if outside else None, detail)
         sd = cell.first(("sd",))
-        numbers = [size.n for size in record.sizes(cell) if size.n > 1]
+        # The widest SD shrinks with n, so the most that are searched bound any more.
+        numbers = [min(size.n, MOST_PERSONS) for size in record.sizes(cell) if size.n > 1]
         if outside or sd is None or not numbers:
             continue
         widest = max(_widest(mean, n, low, high) for n in numbers)
@@ -89,6 +92,11 @@ def bounded_moments(record: Record) -> Iterator[Check]:
             f"at most {widest:.3f} at n {' or '.join(map(str, numbers))}"
         )
         yield cell.check("sd-bounds", None if fits else "impossible", detail)
+
+
+def _searched(sizes: tuple[SampleSize, ...]) -> tuple[SampleSize, ...]:
+    """The numbers of persons, or none where one of them is beyond the search."""
+    return () if any(size.n > MOST_PERSONS for size in sizes) else sizes
 
 
 def _is_outside(mean: Figure) -> bool:
