@@ -88,3 +88,14 @@ def test_a_copy_without_an_optimum_is_reported_with_its_reason() -> None:
     assert np.isnan(refits.coef[1]).all()
     assert refits.is_fitted.tolist() == [True, False]
     same(refits, 0, fit)
+
+
+@pytest.mark.parametrize("covariance", ["unstructured", "ar1"])
+def test_a_coefficient_that_one_subject_alone_determines(covariance: str) -> None:
+    x, y, subject, visit, group = trial()
+    lone = (subject == 9).astype(float)
+    fit, rows = fitted((np.column_stack([x, lone]), y, subject, visit, group), covariance)
+    refits = leave_one_out(fit, rows, np.array([3, 9]))
+    assert refits.problems == {1: "The fixed effects are linearly dependent."}
+    assert np.isnan(refits.coef[1]).all()
+    assert np.isfinite(refits.coef[0]).all()

@@ -41,6 +41,8 @@ MAX_STEPS = 20
 # which that step shortens further.
 LAST_STEP_BELOW = 1e-18
 MAX_HALVINGS = 8
+# Smallest eigenvalue of the information of the coefficients over the largest.
+RANK_TOLERANCE = 1e-11
 # Deviance still to gain below which the exact Hessian is trusted.
 NEWTON_BELOW = 0.5
 
@@ -145,7 +147,11 @@ def _refit(fit: MarginalFit, full: CrossProducts, copies: Iterator[Products]) ->
             gamma = np.full((n, full.width - 1), np.nan)
             sigma = np.full((n, fit.layout.n_groups, full.n_visits, full.n_visits), np.nan)
             is_done = np.zeros(n, dtype=np.bool_)
-        for copy in np.flatnonzero(~is_done):
+        has_rank = _has_full_rank(fit, products)
+        for copy in np.flatnonzero(~has_rank):
+            gamma[copy], sigma[copy] = np.nan, np.nan
+            problems[done + int(copy)] = "The fixed effects are linearly dependent."
+        for copy in np.flatnonzero(has_rank & ~is_done):
             try:
                 gamma[copy], sigma[copy] = _alone(fit, products, int(copy))
             except ConvergenceError as problem:
@@ -161,6 +167,19 @@ def _refit(fit: MarginalFit, full: CrossProducts, copies: Iterator[Products]) ->
         sigma=basis.scale**2 * np.concatenate(sigmas),
         problems=problems,
     )
+
+
+def _has_full_rank(fit: MarginalFit, products: Products) -> BoolArray:
+    """Which copies (B,) determine every coefficient.
+
+    The columns of Q are orthonormal over the full data, so that a direction in which a copy has
+    next to no information is one that it lacks; a covariance would be found all the same.
+    """
+    inverse = fit.optimum.point.inverse
+    shape = (products.count.shape[0], *inverse.shape)
+    information = products.pool(np.broadcast_to(inverse, shape))[:, :-1, :-1]
+    values = np.linalg.eigvalsh(information)
+    return np.asarray(values[:, 0] > RANK_TOLERANCE * values[:, -1])
 
 
 def _alone(fit: MarginalFit, products: Products, copy: int) -> tuple[FloatArray, FloatArray]:
