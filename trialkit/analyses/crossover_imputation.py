@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from trialkit.analyses.choices import check_choice
 from trialkit.analyses.imputation_problem import PHRASES
 from trialkit.analyses.mmrm import mmrm
 from trialkit.analyses.reference_based import Strategy
-from trialkit.analyses.table_facade import TableFacade
+from trialkit.analyses.table_facade import ContrastsFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.levels import arm_levels, visit_levels
 from trialkit.data.names import require_columns
@@ -28,9 +27,6 @@ from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
 from trialkit.typing import Alternative, FloatArray, IntArray
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 __all__ = ["CrossoverImputed", "crossover_reference_based"]
 
 N_PERIODS = 2
@@ -39,20 +35,11 @@ MAX_FAILED = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CrossoverImputed(TableFacade):
+class CrossoverImputed(ContrastsFacade):
     """The treatment effect by strategy, and the completed outcomes; keys `contrast, strategy`."""
 
     contrasts: EstimateTable
     imputed: pd.DataFrame
-
-    @property
-    def main_table(self) -> EstimateTable:
-        """The contrasts."""
-        return self.contrasts
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """The effect under each strategy, with its interval."""
-        return self.contrasts.plot(ax)
 
 
 def crossover_reference_based(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from trialkit.analyses.choices import check_choice
 from trialkit.analyses.imputation_ancova import AnalysisModel, analysis_model
 from trialkit.analyses.imputation_events import read_events
 from trialkit.analyses.imputation_grid import Grid, read_grid
-from trialkit.analyses.table_facade import TableFacade
+from trialkit.analyses.table_facade import ContrastsFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.formula import parse_formula
 from trialkit.errors import ConvergenceError, DataError, SpecError
@@ -23,9 +23,6 @@ from trialkit.kernels.weighted_ancova import fit_parts
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
 from trialkit.typing import Alternative, BoolArray, FloatArray, IntArray
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["PatternMixture", "Restriction", "pattern_mixture"]
 
@@ -40,7 +37,7 @@ MAX_FAILED = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PatternMixture(TableFacade):
+class PatternMixture(ContrastsFacade):
     """Effects and means under each restriction; see `pattern_mixture`.
 
     `contrasts` has keys `visit, contrast, restriction`, `lsmeans` `visit, arm, restriction`;
@@ -50,15 +47,6 @@ class PatternMixture(TableFacade):
     contrasts: EstimateTable
     lsmeans: EstimateTable
     patterns: pd.DataFrame
-
-    @property
-    def main_table(self) -> EstimateTable:
-        """The contrasts."""
-        return self.contrasts
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Each contrast with its interval."""
-        return self.contrasts.plot(ax)
 
 
 def pattern_mixture(

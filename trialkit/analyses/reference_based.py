@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,15 +18,12 @@ from trialkit.analyses.imputation_responder import (
 )
 from trialkit.analyses.imputation_variance import Spread, VarianceKind
 from trialkit.analyses.reference_grid import MeanWeights
-from trialkit.analyses.table_facade import TableFacade
+from trialkit.analyses.table_facade import ContrastsFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import SpecError
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
 from trialkit.typing import Alternative, FloatArray, Scale
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["ReferenceBased", "Strategy", "reference_based"]
 
@@ -40,7 +37,7 @@ SEPARATED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class ReferenceBased(TableFacade):
+class ReferenceBased(ContrastsFacade):
     """Effects and means after imputation; see `reference_based`.
 
     `contrasts` has keys `visit, contrast, strategy`, `lsmeans` keys `visit, arm, strategy`.
@@ -55,15 +52,6 @@ class ReferenceBased(TableFacade):
     n_failed: Mapping[str, int]
     coef: Mapping[str, pd.Series]
     covariance: Mapping[str, pd.DataFrame | dict[object, pd.DataFrame]]
-
-    @property
-    def main_table(self) -> EstimateTable:
-        """The contrasts."""
-        return self.contrasts
-
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Each contrast with its interval."""
-        return self.contrasts.plot(ax)
 
 
 def reference_based(

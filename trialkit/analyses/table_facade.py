@@ -9,8 +9,9 @@ from trialkit.results import Estimate, EstimateTable
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
-__all__ = ["TableFacade"]
+__all__ = ["ContrastsFacade", "TableFacade"]
 
 
 class TableFacade:
@@ -51,3 +52,20 @@ class TableFacade:
 
     def _repr_html_(self) -> str:
         return self.main_table._repr_html_()
+
+
+class ContrastsFacade(TableFacade):
+    """A result whose main table are its contrasts."""
+
+    __slots__ = ()
+
+    contrasts: EstimateTable
+
+    @property
+    def main_table(self) -> EstimateTable:
+        """The contrasts."""
+        return self.contrasts
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Each contrast with its interval."""
+        return self.contrasts.plot(ax)

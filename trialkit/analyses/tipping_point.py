@@ -170,7 +170,7 @@ def tipping_point(
     ... })
     >>> tip = tk.tipping_point(
     ...     "CHG ~ TRT01P*C(AVISITN)", data, subject="USUBJID", visit="AVISITN", arm="TRT01P",
-    ...     reference="Placebo", deltas=np.linspace(0, 20, 5),
+    ...     reference="Placebo", strategy="mar", deltas=np.linspace(0, 20, 5),
     ... )
     >>> tip.frame()["is_concluded"].tolist()
     [True, True, False, False, False]
