@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import trialkit as tk
+from trialkit.analyses.mmrm_fit import MmrmFit
+from trialkit.analyses.mmrm_inference import inference
 
 SEED = 20260302
 LEVEL = 0.05
@@ -75,18 +77,40 @@ def trial(n: int, effect: float, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def replicate(data: pd.DataFrame, method: str, effect: float) -> tuple[bool, bool]:
-    """Whether the hypothesis of no effect is rejected, and whether the interval covers."""
-    options = {"vcov": method} if method.startswith("CR") else {"df": method}
-    fit = tk.mmrm(
+def fits(data: pd.DataFrame) -> dict[str, MmrmFit]:
+    """One fit, with the inference of each method: the estimates are the same."""
+    first = tk.mmrm(
         "CHG ~ ARM*VISIT + BASE",
         data,
         subject="USUBJID",
         visit="VISIT",
         arm="ARM",
         reference="placebo",
-        **options,
+        df="kenward-roger",
     )
+    out = {"kenward-roger": first}
+    for method in set(THRESHOLDS) - set(out):
+        is_robust = method.startswith("CR")
+        options = replace(
+            first.options,
+            df="satterthwaite" if is_robust else method,
+            vcov=method if is_robust else None,
+        )
+        tests = inference(
+            first.marginal,
+            first.model_frame.matrix,
+            first.model_frame.response,
+            options=options,
+            layout=first.roles.layout,
+            weights=None,
+            intercept=0,
+        )
+        out[method] = replace(first, options=options, inference=tests)
+    return out
+
+
+def outcome(fit: MmrmFit, effect: float) -> tuple[bool, bool]:
+    """Whether the hypothesis of no effect is rejected, and whether the interval covers."""
     row = fit.contrasts(visits=[VISITS - 1]).single()
     return row.p_value < LEVEL, row.ci_low <= effect <= row.ci_high
 
@@ -101,12 +125,15 @@ def simulate(replications: int) -> pd.DataFrame:
         for position, effect in enumerate(EFFECTS):
             for draw in range(replications):
                 rng = np.random.default_rng([SEED, n, position, draw])
-                data = trial(n, effect, rng)
+                try:
+                    by_method = fits(trial(n, effect, rng))
+                except tk.ConvergenceError:
+                    by_method = {}
                 for method in THRESHOLDS:
                     cell = Cell(method, n, effect)
-                    try:
-                        found[cell].append(replicate(data, method, effect))
-                    except tk.ConvergenceError:
+                    if method in by_method:
+                        found[cell].append(outcome(by_method[method], effect))
+                    else:
                         failed[cell] += 1
             print(f"n = {n}, effect {effect:g}: done", file=sys.stderr, flush=True)
     rows = []

@@ -181,11 +181,60 @@ def polo2019(folder: Path) -> dict[Key, object]:
     return found
 
 
+def younger2013(folder: Path) -> dict[Key, object]:
+    adsl, adqs = table(folder, "adsl"), table(folder, "adqs")
+    rows = adqs[adqs["ANL01FL"] == "Y"]
+    wide = rows.pivot(index="USUBJID", columns="TRTA", values="PCTRED")
+    pain = "pain_vas_pct_reduction_from_baseline"
+    responder = "responder (sig. pain reduction + sig. fatigue or sleep reduction)"
+    found: dict[Key, object] = {
+        ("all", "n_analysed", "", "n"): float(len(wide)),
+        ("all", "pain_vas", "14-d baseline", "mean"): rows[rows["APERIOD"] == 1]["BASE"].mean(),
+        ("ldn_vs_placebo", pain, "condition end points", "p"): stats.ttest_rel(
+            wide["LDN 4.5 mg"], wide["Placebo"]
+        ).pvalue,
+    }
+    times = {
+        "ldn_4.5mg": "last 3 d of LDN phase (12 wk)",
+        "placebo": "last 3 d of placebo phase (4 wk)",
+    }
+    for arm, timepoint in times.items():
+        values = wide[LABELS[arm]]
+        low, high = stats.ttest_1samp(values, 0).confidence_interval()
+        found[arm, pain, timepoint, "mean"] = values.mean()
+        found[arm, pain, timepoint, "ci95_halfwidth"] = (high - low) / 2
+        flags = rows[rows["TRTA"] == LABELS[arm]]["RESPFL"]
+        found[arm, responder, "end", "proportion"] = (flags == "Y").mean()
+    for sequence, label in (("LDN first", "LDN-Placebo"), ("placebo first", "Placebo-LDN")):
+        women = adsl[adsl["TRTSEQP"] == label]
+        completed = (women["EOSSTT"] == "COMPLETED").sum()
+        found[sequence, "randomised", "", "n"] = float(len(women))
+        found[sequence, "completed", "", "n"] = float(completed)
+        found[sequence, "withdrawal by subject", "", "n"] = float(len(women) - completed)
+    return found
+
+
+def parkitny2017(folder: Path) -> dict[Key, object]:
+    adsl, adlb = table(folder, "adsl"), table(folder, "adlb")
+    found: dict[Key, object] = {("all", "age", "baseline", "mean"): adsl["AGE"].mean()}
+    last = "last 2 wk of dosing"
+    for name, rows in adlb.groupby("PARAM"):
+        outcome = f"plasma {str(name).removesuffix(' (pg/mL)')}"
+        women = rows.pivot_table(index="USUBJID", columns="AVISIT", values="AVAL")
+        p = stats.ttest_rel(women["LDN 4.5 mg"], women["Baseline"]).pvalue
+        found["baseline", outcome, "wk0-2", "mean"] = women["Baseline"].mean()
+        found["ldn_4.5mg", outcome, last, "mean"] = women["LDN 4.5 mg"].mean()
+        found["drug_vs_baseline", outcome, last, "p_lmm"] = "<0.001" if p < 0.001 else p
+    return found
+
+
 COMPUTED = {
     "final2024": final2024,
     "innova2026": innova2026,
     "irwin2024": irwin2024,
+    "parkitny2017": parkitny2017,
     "polo2019": polo2019,
+    "younger2013": younger2013,
 }
 
 

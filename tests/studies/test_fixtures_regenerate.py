@@ -91,8 +91,8 @@ def test_command_line_refuses(
 
 
 def test_unknown_study_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="'younger2013' has no synthetic data"):
-        generate("younger2013", tmp_path)
+    with pytest.raises(SpecError, match="'bested2023' has no synthetic data"):
+        generate("bested2023", tmp_path)
 
 
 def altered(study: str, before: str, after: str, folder: Path) -> Path:

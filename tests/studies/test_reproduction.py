@@ -204,8 +204,8 @@ def test_younger_keeps_p_and_the_tests_that_print_it_apart(
     everything: dict[str, Reproduction],
 ) -> None:
     younger = everything["younger2013"]
-    paired = row(younger, "not reproducible", "p", outcome="pain_vas_pct_reduction_from_baseline")
-    assert "correlation" in paired["note"]
+    paired = row(younger, "calibrated", "p", outcome="pain_vas_pct_reduction_from_baseline")
+    assert "correlation is not printed" in paired["note"]
     assert row(younger, "summary", "p")["reproduced_printed"] == "0.05"
     assert row(younger, "derived", "p, Fisher")["reproduced"] > 0.055
     sds = younger.frame().query("statistic == 'sd' and basis == 'derived'")["reproduced"]

@@ -22,7 +22,12 @@ NOT_TARGETS = {
     },
     "innova2026": {("ldn - placebo", "pain_nrs", "3 mo", "cohens_d")},
     "irwin2024": {("ldn", "PEG change", "", "p")},
+    "parkitny2017": set(),
     "polo2019": {("ldn_3-4.5mg", "positive response", "", "pct")},
+    "younger2013": {
+        ("LDN first", "completed", "", "n"),
+        ("placebo first", "completed", "", "n"),
+    },
 }
 
 

@@ -273,10 +273,10 @@ def _fitted(
     )
     marginal, design = fit.marginal, fit.model_frame
     rows = padded_rows(
-        design.matrix, design.response, layout=marginal.layout, basis=marginal.basis, weights=None
+        design.matrix, design.response, layout=fit.roles.layout, basis=marginal.basis, weights=None
     )
     place = pd.Index(fit.roles.subjects).get_indexer(pd.Index(ordered[subject].iloc[::N_PERIODS]))
-    refits = leave_one_out(marginal, rows, place.astype(np.int64))
+    refits = leave_one_out(marginal, rows, fit.roles.layout, place.astype(np.int64))
     kept = np.flatnonzero(refits.is_fitted)
     if len(y) - kept.size > MAX_FAILED * len(y):
         raise ConvergenceError(f"{len(y) - kept.size} of {len(y)} leave-one-out fits failed.")

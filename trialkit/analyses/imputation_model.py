@@ -62,7 +62,11 @@ class ImputationModel:
         """The fit's rows, subject by subject."""
         frame, marginal = self.fit.model_frame, self.fit.marginal
         return padded_rows(
-            frame.matrix, frame.response, layout=marginal.layout, basis=marginal.basis, weights=None
+            frame.matrix,
+            frame.response,
+            layout=self.fit.roles.layout,
+            basis=marginal.basis,
+            weights=None,
         )
 
     @cached_property
@@ -78,7 +82,9 @@ class ImputationModel:
     @cached_property
     def jackknife(self) -> Refits:
         """Fits without each subject of the grid (n,); one without observations changes nothing."""
-        some = leave_one_out(self.fit.marginal, self.rows, np.arange(self.fitted.size))
+        some = leave_one_out(
+            self.fit.marginal, self.rows, self.fit.roles.layout, np.arange(self.fitted.size)
+        )
         coef = np.repeat(self.full.coef, self.grid.n, axis=0)
         sigma = np.repeat(self.full.sigma, self.grid.n, axis=0)
         coef[self.fitted], sigma[self.fitted] = some.coef, some.sigma
@@ -87,7 +93,9 @@ class ImputationModel:
 
     def reweighted(self, weights: FloatArray) -> Refits:
         """Fits with the grid's subjects counted `weights` (B, n) times."""
-        return reweighted(self.fit.marginal, self.rows, weights[:, self.fitted])
+        return reweighted(
+            self.fit.marginal, self.rows, self.fit.roles.layout, weights[:, self.fitted]
+        )
 
     def incomplete(self, events: Events, strategy: str) -> Incomplete:
         """The outcomes to complete, with their means under a strategy."""

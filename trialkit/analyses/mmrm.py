@@ -217,6 +217,7 @@ def _fit(
             x,
             frame.response,
             options=options,
+            layout=roles.layout,
             weights=roles.weights,
             intercept=_intercept(frame),
         )

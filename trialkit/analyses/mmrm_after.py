@@ -85,7 +85,7 @@ class AfterFit:
         if kind == "raw":
             values = self.model_frame.response - _fitted(self)
         elif kind == "scaled":
-            values = scaled_residuals(self.marginal, _rows(self))
+            values = scaled_residuals(self.marginal, _rows(self), self.roles.layout)
         else:
             raise SpecError(f"kind={kind!r} is not offered; allowed: raw, scaled.")
         index = self.model_frame.analysed.index
@@ -97,7 +97,7 @@ class AfterFit:
         Subjects by coefficients (without aliased ones); every column sums to zero.
         """
         names = [n for n, out in zip(self.columns, self.aliased, strict=True) if not out]
-        values = coefficient_scores(self.marginal, _rows(self))
+        values = coefficient_scores(self.marginal, _rows(self), self.roles.layout)
         index = self.roles.subjects.rename(self.columns_by_role["subject"])
         return pd.DataFrame(values, index=index, columns=names)
 
@@ -136,7 +136,13 @@ class AfterFit:
 
         `rng` is a numpy Generator or a seed; SpecError without one.
         """
-        values = simulate(self.marginal, _fitted(self), generator(rng), self.roles.weights)
+        values = simulate(
+            self.marginal,
+            _fitted(self),
+            generator(rng),
+            layout=self.roles.layout,
+            weights=self.roles.weights,
+        )
         index = self.model_frame.analysed.index
         return pd.Series(values, index=index, name=self.model_frame.outcome)
 
@@ -165,7 +171,7 @@ def _rows(fit: Fitted) -> SubjectRows:
     return padded_rows(
         frame.matrix[:, ~fit.aliased],
         frame.response,
-        layout=fit.marginal.layout,
+        layout=fit.roles.layout,
         basis=fit.marginal.basis,
         weights=fit.roles.weights,
     )

@@ -135,5 +135,5 @@ def fit_statistics(fit: MarginalFit) -> dict[str, float]:
     return {
         "aic": fit.deviance + 2 * q,
         "aicc": fit.deviance + 2 * small,
-        "bic": fit.deviance + q * log(fit.layout.n_subjects),
+        "bic": fit.deviance + q * log(fit.patterns.n_subjects),
     }

@@ -208,22 +208,23 @@ class MmrmFit(CovarianceFigures, AfterFit, LinearEstimates):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """LS means over the visits with their intervals, a line an arm."""
-        from trialkit.figures.visit_profiles import visit_profiles
+        from trialkit.figures.profile import profile
 
         table = self.lsmeans()
         if "visit" not in table.keys:
             return table.plot(ax)
         frame = table.frame()
         arms = frame["arm"] if "arm" in frame else pd.Series([""] * len(frame))
-        return visit_profiles(
+
+        def curves(column: str) -> dict[str, FloatArray]:
+            return {str(arm): frame.loc[arms == arm, column].to_numpy() for arm in arms.unique()}
+
+        return profile(
             visits=[str(visit) for visit in self.roles.visits],
-            arms={
-                str(arm): tuple(
-                    frame.loc[arms == arm, name].to_numpy()
-                    for name in ("estimate", "ci_low", "ci_high")
-                )
-                for arm in arms.unique()
-            },
+            centre=curves("estimate"),
+            low=curves("ci_low"),
+            high=curves("ci_high"),
+            has_zero_line=True,
             y_label=f"LS mean {self.model_frame.outcome} (95% CI)",
             ax=ax,
         )

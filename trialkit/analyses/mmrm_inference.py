@@ -14,12 +14,13 @@ from trialkit.kernels.mmrm.between_within import between_within_df, coefficient_
 from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.information import Information, covariance_information
 from trialkit.kernels.mmrm.kenward_roger import adjusted_covariance, kenward_roger_f
+from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.robust import RobustCovariance, robust_covariance
 from trialkit.kernels.mmrm.satterthwaite import fai_cornelius, satterthwaite_df
 from trialkit.kernels.mmrm.subject_rows import padded_rows
 from trialkit.typing import FloatArray
 
-__all__ = ["ContrastInference", "inference"]
+__all__ = ["ContrastInference", "independent_rows", "inference"]
 
 # Contrasts whose part outside those before them is below this share repeat them.
 RANK_TOLERANCE = 1e-9
@@ -85,7 +86,7 @@ class ContrastInference:
 
     def f_test(self, hypothesis: FloatArray) -> WaldTest:
         """F test of L b = 0; rows of L (r, P) that repeat others are left out."""
-        rows = _independent(hypothesis)
+        rows = independent_rows(hypothesis)
         coef = self.fit.coef
         if not rows.shape[0]:
             return wald_f(coef=coef, vcov=self.vcov, hypothesis=hypothesis, den_df=np.nan)
@@ -113,6 +114,7 @@ def inference(
     y: FloatArray,
     *,
     options: Options,
+    layout: Layout,
     weights: FloatArray | None,
     intercept: int | None,
 ) -> ContrastInference:
@@ -126,7 +128,7 @@ def inference(
             with_second = options.df == "kenward-roger"
             vcov = adjusted_covariance(fit, information, second_order=with_second)
     if options.vcov is not None:
-        rows = padded_rows(x, y, layout=fit.layout, basis=fit.basis, weights=weights)
+        rows = padded_rows(x, y, layout=layout, basis=fit.basis, weights=weights)
         robust = robust_covariance(fit, rows, options.vcov)
         vcov = robust.vcov
     return ContrastInference(
@@ -134,30 +136,35 @@ def inference(
         method=options.df,
         vcov=fit.basis.covariance(vcov),
         basis_vcov=vcov,
-        single_df=_df_rule(fit, x, options, information, robust, intercept),
+        single_df=_model_rule(fit, options, information, robust)
+        or _count_rule(x, layout, options, intercept),
         information=information,
     )
 
 
-def _df_rule(
+def _model_rule(
     fit: MarginalFit,
-    x: FloatArray,
     options: Options,
     information: Information | None,
     robust: RobustCovariance | None,
-    intercept: int | None,
-) -> DfRule:
+) -> DfRule | None:
+    """Degrees of freedom estimated from the fit; None where they are counted."""
     if information is not None:
         return ModelDf(fit, information)
     if options.df == "satterthwaite" and robust is not None:
         return RobustDf(fit, robust)
+    return None
+
+
+def _count_rule(x: FloatArray, layout: Layout, options: Options, intercept: int | None) -> DfRule:
+    """Degrees of freedom counted from the design."""
     if options.df == "between-within":
-        return CoefficientDf(coefficient_df(x, fit.layout, intercept=intercept))
+        return CoefficientDf(coefficient_df(x, layout, intercept=intercept))
     value = np.inf if options.df == "normal" else float(x.shape[0] - x.shape[1])
     return CoefficientDf(np.full(x.shape[1], value))
 
 
-def _independent(hypothesis: FloatArray) -> FloatArray:
+def independent_rows(hypothesis: FloatArray) -> FloatArray:
     """Rows of L that are not combinations of others, in their order."""
     length = np.linalg.norm(hypothesis, axis=1)
     rows = np.asarray(hypothesis[length > 0])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, nan
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.choices import check_choice
 from trialkit.analyses.two_arms import ArmComparison, exclusion_notes, split_arms
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.rank_sum import (
@@ -26,7 +28,9 @@ from trialkit.results import Estimate, EstimateTable, check_alternative, check_l
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative
 
-__all__ = ["rank_sum"]
+__all__ = ["NearTies", "rank_sum"]
+
+NearTies = Literal["joined", "as-computed"]
 
 # R's wilcox.test is exact by default below 50 in each arm, without ties.
 EXACT_BELOW = 50
@@ -46,6 +50,7 @@ def rank_sum(
     exact: bool | None = None,
     continuity: bool | None = None,
     subject: str | None = None,
+    near_ties: NearTies = "joined",
     ci_level: float = 0.95,
     alternative: Alternative = "two-sided",
     null: float = 0.0,
@@ -71,8 +76,9 @@ def rank_sum(
     extreme difference at a lower level).
 
     Values that differ only by floating-point error (1e-12 of the largest) rank as tied;
-    `notes` counts them. Rows without an outcome are left out and counted. As a test of the
-    medians or means it needs distributions that differ by a shift alone.
+    `notes` counts them. `near_ties="as-computed"` ranks them as they are, as R does. Rows
+    without an outcome are left out and counted. As a test of the medians or means it needs
+    distributions that differ by a shift alone.
 
     Raises DataError where an arm has fewer than two values or all values are equal, and
     SpecError where exact=True would take too long (beyond 1000 subjects, or about 165 in each
@@ -97,8 +103,10 @@ def rank_sum(
         raise SpecError("continuity= applies to the normal approximation, not to exact=True.")
     pairs = split_arms(data, outcome=outcome, arm=arm, reference=reference, subject=subject)
     hypothesis = _Hypothesis(ci_level, alternative, null)
+    check_choice("near_ties", near_ties, ("joined", "as-computed"))
     corrected = continuity is None or continuity
-    fits = [_compare(pair, outcome, hypothesis, exact, corrected) for pair in pairs]
+    is_joined = near_ties == "joined"
+    fits = [_compare(pair, outcome, hypothesis, exact, corrected, is_joined) for pair in pairs]
     return EstimateTable(
         estimates=tuple(fit.estimate for fit in fits),
         keys={"contrast": tuple(pair.contrast for pair in pairs)},
@@ -141,8 +149,9 @@ def _compare(
     hypothesis: _Hypothesis,
     exact: bool | None,
     continuity: bool,
+    is_joined: bool,
 ) -> _Fit:
-    test, n_joined = _ranked(pair, hypothesis.null)
+    test, n_near = _ranked(pair, hypothesis.null, is_joined)
     if test.ties.size == 1:
         raise DataError(f"{outcome!r} is constant in both arms of {pair.contrast}: no rank test.")
     is_exact = _is_exact(test, exact)
@@ -168,15 +177,16 @@ def _compare(
             _method(test, is_exact, continuity), hypothesis.alternative, hypothesis.null
         ),
     )
-    notes = _notes(pair, outcome, hypothesis, estimate, n_joined)
+    notes = _notes(pair, outcome, hypothesis, estimate, n_near, is_joined)
     return _Fit(estimate=estimate, w=test.u, level_attained=attained, notes=notes)
 
 
-def _ranked(pair: ArmComparison, null: float) -> tuple[RankSum, int]:
+def _ranked(pair: ArmComparison, null: float, is_joined: bool = True) -> tuple[RankSum, int]:
     pooled = np.concatenate((pair.x - null, pair.y))
     scale = max(abs(null), float(np.max(np.abs(pair.x))), float(np.max(np.abs(pair.y))))
-    joined, n_joined = join_near_ties(pooled, scale=scale)
-    return rank_sum_kernel(joined[: pair.x.size], joined[pair.x.size :]), n_joined
+    joined, n_near = join_near_ties(pooled, scale=scale)
+    ranked = joined if is_joined else pooled
+    return rank_sum_kernel(ranked[: pair.x.size], ranked[pair.x.size :]), n_near
 
 
 def _prob_superiority(pair: ArmComparison) -> float:
@@ -237,13 +247,15 @@ def _notes(
     outcome: str,
     hypothesis: _Hypothesis,
     estimate: Estimate,
-    n_joined: int,
+    n_near: int,
+    is_joined: bool,
 ) -> tuple[str, ...]:
     notes = []
-    if n_joined:
+    if n_near:
+        how = "rank as tied" if is_joined else "are ranked as computed, as R does"
         notes.append(
-            f"{pair.contrast}: {n_joined} values of {outcome} that differ from another by "
-            "floating-point error alone rank as tied."
+            f"{pair.contrast}: {n_near} values of {outcome} that differ from another by "
+            f"floating-point error alone {how}."
         )
     n_open = int(estimate.ci_low == -inf) + int(estimate.ci_high == inf)
     if n_open > int(hypothesis.alternative != "two-sided"):

@@ -18,6 +18,7 @@ from trialkit.data.coding import Coded
 from trialkit.data.findings import CheckReport, Finding
 from trialkit.data.numbers import numbers_of
 from trialkit.design.crossover import Crossover
+from trialkit.design.crossover_kind import crossover_kind, describe_crossover
 from trialkit.design.parallel import Parallel
 from trialkit.design.rules_sequences import treatment_against_sequence
 from trialkit.design.rules_subjects import (
@@ -59,6 +60,10 @@ def check(frame: pd.DataFrame, design: Parallel | Crossover | None = None) -> Ch
       AVAL - BASE, beyond their rounding);
     - dates, by their CDISC names: `impossible-date`, `end-before-start`, `visit-before-start`,
       `visits-out-of-order`, and the warning `study-day-zero`.
+
+    For a crossover the notes name the design that the data show (AB/BA, Balaam, Williams,
+    Latin square, replicate, incomplete blocks) and say whether it is balanced for first-order
+    carryover.
 
     A missing outcome is no finding. Where the frame has PARAMCD, rows are compared within it.
     A rule whose columns are missing is left out, which `notes` say. Without a design, only the
@@ -103,7 +108,8 @@ def check(frame: pd.DataFrame, design: Parallel | Crossover | None = None) -> Ch
     findings += _number_findings(rows, roles)
     for rule in (change_differs, *DATE_RULES):
         findings += rule(rows)
-    return CheckReport(findings=tuple(findings), notes=tuple(_notes(rows, roles)))
+    notes = (*_notes(rows, roles), *_design_notes(rows, coded, design))
+    return CheckReport(findings=tuple(findings), notes=notes)
 
 
 def _roles(design: Parallel | Crossover | None, frame: pd.DataFrame) -> dict[str, str]:
@@ -217,6 +223,18 @@ def _number_findings(rows: CodedRows, roles: Mapping[str, str]) -> Iterator[Find
         if role == "baseline":
             yield from missing_baseline(rows, numbers, column=column)
             yield from changes_within_subject(rows, numbers.values, column=column)
+
+
+def _design_notes(
+    rows: CodedRows, coded: Mapping[str, Coded], design: Parallel | Crossover | None
+) -> Iterator[str]:
+    """The crossover design that the data show, and its balance for carryover."""
+    if not isinstance(design, Crossover) or not {"sequence", "treatment"} <= set(coded):
+        return
+    sequence, treatment = coded["sequence"].folded(), coded["treatment"].folded()
+    kind = crossover_kind(rows, sequence, treatment)
+    if kind is not None:
+        yield from describe_crossover(kind, sequence, treatment)
 
 
 def _notes(rows: CodedRows, roles: Mapping[str, str]) -> Iterator[str]:

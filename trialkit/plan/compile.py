@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trialkit.data.levels import visit_levels
 from trialkit.errors import SpecError, TrialkitError
 from trialkit.plan.analysis import AnalysisSpec
-from trialkit.plan.design import ParallelDesign
+from trialkit.plan.design import Design, ParallelDesign
 from trialkit.plan.fields import check_formulas, named_columns
 from trialkit.plan.schema import Plan
 from trialkit.plan.selection import require_column, select
@@ -78,8 +78,8 @@ def data_name(plan: Plan, spec: AnalysisSpec) -> str:
 def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
-    if isinstance(plan.design, ParallelDesign):
-        defaults |= {key: getattr(plan.design, key) for key in _inherited(plan.design, spec)}
+    # A design has the roles of its own kind; the others are the analysis's to give.
+    defaults |= {key: getattr(plan.design, key, None) for key in _inherited(plan.design, spec)}
     left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
     # A design without strata has an empty tuple of them.
     filled = {key: defaults[key] for key in left_out if defaults.get(key) not in (None, ())}
@@ -89,8 +89,9 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     return spec.model_copy(update=filled)
 
 
-def _inherited(design: ParallelDesign, spec: AnalysisSpec) -> list[str]:
+def _inherited(design: Design | None, spec: AnalysisSpec) -> list[str]:
     """The keys that `[design]` supplies: its order is that of its own visits, and of no other."""
-    is_other_visit = getattr(spec, "visit", None) not in (None, design.visit)
+    own = getattr(design, "visit", None)
+    is_other_visit = getattr(spec, "visit", None) not in (None, own)
     keys = (*spec.needs, *spec.takes)
     return [key for key in keys if not (is_other_visit and key == "visit_order")]

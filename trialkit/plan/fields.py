@@ -71,6 +71,8 @@ CiLevel: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 def named_columns(model: Model) -> Iterator[tuple[str, str]]:
     """Every (key, column) pair that the plan's own keys name, formulas aside."""
     for key, value in _marked(model, NamesColumns):
+        if isinstance(value, int | float):  # where a number may stand for a column: a limit
+            continue
         for column in (value,) if isinstance(value, str) else value:
             yield key, column
 

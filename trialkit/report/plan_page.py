@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from trialkit.figures.saving import svg_bytes
 from trialkit.plan import AnalysisResult, PlanRun
 from trialkit.plan.analysis import ResultTable
 from trialkit.plan.provenance import versions
 from trialkit.report.cells import TextTable, further, readable
-from trialkit.report.drawing import svg_bytes
 from trialkit.report.html import (
     Group,
     Html,

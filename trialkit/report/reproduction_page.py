@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import trialkit
 from trialkit.figures.forest import forest
-from trialkit.report.drawing import svg_bytes
+from trialkit.figures.saving import svg_bytes
 from trialkit.report.html import (
     Group,
     Html,

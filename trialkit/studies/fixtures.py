@@ -12,9 +12,25 @@ from trialkit.errors import DataError, SpecError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fixtures_root", "names", "read_figures", "study_folder"]
+__all__ = ["fixtures_root", "names", "read_figures", "study_folder", "trials"]
 
 FIGURES_FILE = "published.csv"
+# A trial made to show a method carries a plan and data, and no published figure.
+TRIAL_FILE = "adsl.csv"
+FIGURE_COLUMNS = (
+    "study",
+    "doi",
+    "arm",
+    "outcome",
+    "timepoint",
+    "statistic",
+    "value",
+    "printed",
+    "granularity",
+    "unit",
+    "provenance",
+    "note",
+)
 
 
 def fixtures_root() -> Path:
@@ -41,9 +57,21 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in fixtures_root().glob(f"*/{FIGURES_FILE}")))
 
 
+def trials() -> tuple[str, ...]:
+    """Names of the bundled studies and made-up trials that hold data, sorted.
+
+    Example
+    -------
+    >>> from trialkit.studies.fixtures import trials
+    >>> "informative_dropout" in trials()
+    True
+    """
+    return tuple(sorted(path.parent.name for path in fixtures_root().glob(f"*/{TRIAL_FILE}")))
+
+
 def study_folder(name: str) -> Path:
-    """Folder of a bundled study; raises SpecError for an unknown name, nearest names first."""
-    known = names()
+    """Folder of a bundled study or trial; SpecError for an unknown name, nearest names first."""
+    known = tuple(sorted({*names(), *trials()}))
     if name in known:
         return fixtures_root() / name
     near = get_close_matches(str(name), known, n=len(known), cutoff=0.5)
@@ -53,7 +81,12 @@ def study_folder(name: str) -> Path:
 
 
 def read_figures(folder: Path) -> pd.DataFrame:
-    """The published figures of a folder, every entry as text (an empty one is "")."""
+    """The published figures of a folder, every entry as text (an empty one is "").
+
+    A trial made up to show a method has none: the frame is empty.
+    """
     import pandas as pd
 
+    if not (folder / FIGURES_FILE).is_file():
+        return pd.DataFrame({name: pd.Series(dtype=str) for name in FIGURE_COLUMNS})
     return pd.read_csv(folder / FIGURES_FILE, dtype=str, keep_default_na=False)

@@ -25,8 +25,18 @@ __all__ = ["SEEDS", "generate", "main"]
 
 # The seed of each study's bundled data. Another seed gives other data with the same figures.
 SEEDS = MappingProxyType(
-    {"final2024": 20240105, "innova2026": 20260630, "irwin2024": 20240113, "polo2019": 20191204}
+    {
+        "final2024": 20240105,
+        "informative_dropout": 20261122,
+        "innova2026": 20260630,
+        "irwin2024": 20240113,
+        "parkitny2017": 20170516,
+        "polo2019": 20191204,
+        "younger2013": 20130201,
+    }
 )
+# Trials made up to show a method, after no publication.
+WITHOUT_FIGURES = frozenset({"informative_dropout"})
 CALIBRATED_FILE = "calibrated.csv"
 
 Maker = Callable[..., dict[str, pd.DataFrame]]
@@ -55,10 +65,14 @@ def generate(
     if name not in SEEDS:
         raise SpecError(f"{name!r} has no synthetic data. Studies that do: {', '.join(SEEDS)}.")
     source = fixtures_root() / name / FIGURES_FILE if figures is None else Path(figures)
-    book = FigureBook.read(source)
     make: Maker = import_module(f"trialkit.studies.synthetic.{name}").make
-    frames = make(book, seed=SEEDS[name] if seed is None else seed)
-    frames["calibrated"] = pd.DataFrame(book.calibrated(), columns=list(CALIBRATED_COLUMNS))
+    chosen = SEEDS[name] if seed is None else seed
+    if name in WITHOUT_FIGURES:
+        frames = make(seed=chosen)
+    else:
+        book = FigureBook.read(source)
+        frames = make(book, seed=chosen)
+        frames["calibrated"] = pd.DataFrame(book.calibrated(), columns=list(CALIBRATED_COLUMNS))
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     written = []

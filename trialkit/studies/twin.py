@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnalysisCell", "Description", "Share", "Twin", "TwinSource", "twin_source"]
 
-DESCRIPTIONS = ("mean", "sd", "n", "ci_low", "ci_high", "p_value")
+DESCRIPTIONS = ("mean", "sd", "n", "ci_low", "ci_high", "half_width", "p_value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,9 @@ class AnalysisCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """Mean, SD (n - 1), n, or one-sample t interval (95%) or p of `variable` over rows `where`.
+    """A statistic of `variable` over rows `where`.
 
+    Mean, SD (n - 1), n, or of the one-sample t-test the 95% interval's ends, its half-width or p.
     `negated` turns the sign of the values first: a paper may print falls as positive.
     """
 
@@ -148,6 +149,7 @@ def describe(values: pd.Series, statistic: str) -> float:
         "n": float(n),
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,
+        "half_width": (found.ci_high - found.ci_low) / 2,
         "p_value": found.p_value,
     }[statistic]
 

@@ -9,8 +9,9 @@ from kernels.mmrm.trials import Trial, small_trial
 from trialkit.errors import DataError
 from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
 from trialkit.kernels.mmrm.cross_products import CrossProducts, cross_products
-from trialkit.kernels.mmrm.fit import fit_marginal
+from trialkit.kernels.mmrm.fit import fit_marginal, fit_moments
 from trialkit.kernels.mmrm.layout import Layout, layout
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.subject_rows import moments, padded_rows
 
 
@@ -66,30 +67,83 @@ def test_pool_and_spread_are_the_sums_they_say(weighted: bool) -> None:
         np.testing.assert_allclose(source.pool(weights[:, own], own), source.pool(only), atol=1e-12)
 
 
-def test_products_add_over_shards() -> None:
-    trial = small_trial(n=20, m=3, missing=0.0, seed=9)
-    whole = layout(subject=trial.subject, visit=trial.visit, n_visits=3)
-    basis = orthonormal_basis(trial.x, trial.y)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_products_summed_over_shards_give_the_fit_of_all(weighted: bool) -> None:
+    trial = small_trial(n=30, m=3, missing=0.3, seed=9)
+    weights = trial.weights if weighted else None
+    whole = layout(
+        subject=trial.subject, visit=trial.visit, n_visits=3, group=trial.group, n_groups=2
+    )
+    truth = fit_marginal(trial.x, trial.y, layout=whole, weights=weights)
+    # Any basis serves: here that of the first shard alone.
+    shards = [trial.subject < 12, (trial.subject >= 12) & (trial.subject < 20), trial.subject >= 20]
+    basis = orthonormal_basis(trial.x[shards[0]], trial.y[shards[0]])
     parts = []
-    for members in (trial.subject < 8, trial.subject >= 8):
-        subject = trial.subject[members] - trial.subject[members].min()
-        lay = layout(subject=subject, visit=trial.visit[members], n_visits=3)
-        parts.append(
-            cross_products(
-                trial.x[members], trial.y[members], layout=lay, basis=basis, weights=None
-            )
+    for members in shards:
+        lay = layout(
+            subject=trial.subject[members] - trial.subject[members].min(),
+            visit=trial.visit[members],
+            n_visits=3,
+            group=trial.group[members],
+            n_groups=2,
         )
+        own = None if weights is None else weights[members]
+        parts.append(
+            cross_products(trial.x[members], trial.y[members], layout=lay, basis=basis, weights=own)
+        )
+    assert len({part.patterns.n_patterns for part in parts}) > 1
+    total = parts[0] + parts[1] + parts[2]
+    assert described(total.patterns) == described(whole)
+    fit = fit_moments(
+        total,
+        patterns=total.patterns,
+        basis=basis,
+        covariance="unstructured",
+        reml=True,
+        n_observations=trial.y.size,
+        log_weights=0.0 if weights is None else float(np.log(weights).sum()),
+    )
+    assert fit.deviance == pytest.approx(truth.deviance, rel=1e-10)
+    np.testing.assert_allclose(fit.coef, truth.coef, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(fit.vcov, truth.vcov, rtol=1e-7, atol=1e-10)
+
+
+def described(patterns: Patterns) -> dict[tuple[float, ...], int]:
+    rows = [tuple(row) for row in patterns.rows().tolist()]
+    return dict(zip(rows, patterns.count.tolist(), strict=True))
+
+
+def test_shards_with_own_times_add() -> None:
+    subject, visit = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    x, y = np.column_stack([np.ones(4), visit]), np.array([1.0, 2.5, 0.5, 3.0])
+    basis = orthonormal_basis(x, y)
+    parts = [
+        cross_products(
+            x,
+            y,
+            layout=layout(subject=subject, visit=visit, n_visits=2, time=np.array(time)),
+            basis=basis,
+            weights=None,
+        )
+        for time in ([1.0, 2.0, 1.0, 2.5], [1.0, 2.5, 1.0, 3.0])
+    ]
     total = parts[0] + parts[1]
-    truth = cross_products(trial.x, trial.y, layout=whole, basis=basis, weights=None)
-    np.testing.assert_allclose(total.packed, truth.packed, atol=1e-12)
-    assert total.count.sum() == truth.count.sum() == 20
+    np.testing.assert_array_equal(total.patterns.time, [[1, 2], [1, 2.5], [1, 3]])
+    np.testing.assert_array_equal(total.patterns.count, [1, 2, 1])
 
 
-def test_products_of_other_patterns_do_not_add() -> None:
-    one = pieces(small_trial(n=20, m=3, missing=0.0), weighted=False)[2]
-    other = pieces(small_trial(n=20, m=3, missing=0.4, seed=3), weighted=False)[2]
-    with pytest.raises(DataError, match="different patterns"):
-        one + other
+def test_products_of_other_models_or_visits_do_not_add() -> None:
+    trial = small_trial(n=20, m=3, missing=0.0)
+    one = pieces(trial, weighted=False)[2]
+    with pytest.raises(DataError, match="different models"):
+        one + pieces(Trial(**{**vars_of(trial), "x": trial.x[:, :3]}), weighted=False)[2]
+    wider = Trial(**{**vars_of(trial), "n_visits": 4})
+    with pytest.raises(DataError, match="different visits or groups"):
+        one + pieces(wider, weighted=False)[2]
+
+
+def vars_of(trial: Trial) -> dict[str, object]:
+    return {name: getattr(trial, name) for name in Trial.__dataclass_fields__}
 
 
 def test_rows_take_over_where_patterns_do_not_repeat() -> None:

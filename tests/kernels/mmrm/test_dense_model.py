@@ -110,16 +110,16 @@ def test_structure_agrees_with_dense_matrices(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["unstructured", "ante-dependence-het"])
 def test_four_visits_agree_with_dense_matrices(name: str) -> None:
-    trial = small_trial(m=4, n=22, seed=3)
-    fit, dense = fitted(trial, name)
-    phi = dense.gls(dense.theta)[1]
-    np.testing.assert_allclose(fit.vcov, phi, rtol=1e-8, atol=1e-12)
-    assert dense.gradient @ dense.w @ dense.gradient < MAX_DECREMENT
+    fit, dense = fitted(small_trial(m=4, n=22, seed=3), name)
+    np.testing.assert_allclose(fit.vcov, dense.gls(dense.theta)[1], rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(fit.deviance, dense.deviance(dense.theta), rtol=1e-12)
+    assert np.abs(dense.gradient).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", ["unstructured", "ar1-het", "compound-symmetry"])
 def test_covariance_by_group_agrees_with_dense_matrices(name: str) -> None:
-    check(*fitted(small_trial(m=3, n=24, seed=2), name, grouped=True), second_order=True)
+    m = 2 if name == "unstructured" else 3
+    check(*fitted(small_trial(m=m, n=16, seed=2), name, grouped=True), second_order=True)
 
 
 @pytest.mark.parametrize("name", ["unstructured", "ar1", "toeplitz-het"])

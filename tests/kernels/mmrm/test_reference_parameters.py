@@ -90,11 +90,11 @@ def test_kenward_roger_in_mmrm_parameters(case: str, key: str) -> None:
     fit, columns, _ = fit_of(case, key)
     analysis = reference_case(f"mmrm/{case}")[key]
     short = key.split("_")[0]
-    theta = np.split(np.array(analysis["theta"]), fit.layout.n_groups)
+    theta = np.split(np.array(analysis["theta"]), fit.patterns.n_groups)
     for each, own in zip(theta, fit.sigma, strict=True):
-        assert_close(sigma(short, each, fit.layout.n_visits), own[0], rtol=1e-6)
+        assert_close(sigma(short, each, fit.patterns.n_visits), own[0], rtol=1e-6)
     naturals = [
-        parameters(short, each, fit.layout.n_visits, np.log(fit.basis.scale)) for each in theta
+        parameters(short, each, fit.patterns.n_visits, np.log(fit.basis.scale)) for each in theta
     ]
     information = covariance_information(fit, naturals=naturals)
     adjusted = fit.basis.covariance(adjusted_covariance(fit, information))

@@ -37,7 +37,7 @@ def fitted(
         n_groups=2 if by_group else 1,
     )
     fit = fit_marginal(x, y, layout=where, covariance=covariance)
-    return fit, padded_rows(x, y, layout=fit.layout, basis=fit.basis, weights=None)
+    return fit, padded_rows(x, y, layout=where, basis=fit.basis, weights=None)
 
 
 def same(refits, row: int, other: MarginalFit) -> None:
@@ -52,7 +52,7 @@ def test_leaving_a_subject_out_is_the_fit_without_it(covariance: str, by_group: 
     data = trial()
     fit, rows = fitted(data, covariance, by_group)
     left = np.array([0, 7, 21])
-    refits = leave_one_out(fit, rows, left)
+    refits = leave_one_out(fit, rows, fit.patterns, left)
     assert refits.is_fitted.all()
     for row, subject in enumerate(left):
         kept = data[2] != subject
@@ -64,7 +64,7 @@ def test_a_weight_of_two_is_a_subject_twice(covariance: str) -> None:
     data = trial()
     fit, rows = fitted(data, covariance)
     counts = np.random.default_rng(8).multinomial(N, np.ones(N) / N, size=3)
-    refits = reweighted(fit, rows, counts.astype(float))
+    refits = reweighted(fit, rows, fit.patterns, counts.astype(float))
     for row, times in enumerate(counts):
         chosen = np.repeat(np.arange(N), times)
         parts = [np.flatnonzero(data[2] == s) for s in chosen]
@@ -76,14 +76,14 @@ def test_a_weight_of_two_is_a_subject_twice(covariance: str) -> None:
 
 def test_weights_of_one_are_the_fit_itself() -> None:
     fit, rows = fitted(trial(), "unstructured")
-    same(reweighted(fit, rows, np.ones((2, N))), 1, fit)
+    same(reweighted(fit, rows, fit.patterns, np.ones((2, N))), 1, fit)
 
 
 def test_a_copy_without_an_optimum_is_reported_with_its_reason() -> None:
     fit, rows = fitted(trial(), "unstructured")
     weights = np.ones((2, N))
     weights[1, 4:] = 0
-    refits = reweighted(fit, rows, weights)
+    refits = reweighted(fit, rows, fit.patterns, weights)
     assert list(refits.problems) == [1]
     assert np.isnan(refits.coef[1]).all()
     assert refits.is_fitted.tolist() == [True, False]
@@ -95,7 +95,7 @@ def test_a_coefficient_that_one_subject_alone_determines(covariance: str) -> Non
     x, y, subject, visit, group = trial()
     lone = (subject == 9).astype(float)
     fit, rows = fitted((np.column_stack([x, lone]), y, subject, visit, group), covariance)
-    refits = leave_one_out(fit, rows, np.array([3, 9]))
+    refits = leave_one_out(fit, rows, fit.patterns, np.array([3, 9]))
     assert refits.problems == {1: "The fixed effects are linearly dependent."}
     assert np.isnan(refits.coef[1]).all()
     assert np.isfinite(refits.coef[0]).all()

@@ -26,7 +26,7 @@ def everything(*, reml: bool = True, seed: int = 2):
     )
     fit = fit_marginal(trial.x, trial.y, layout=lay, weights=trial.weights, reml=reml)
     rows = padded_rows(trial.x, trial.y, layout=lay, basis=fit.basis, weights=trial.weights)
-    return trial, fit, rows
+    return trial, fit, rows, lay
 
 
 def blocks(trial, fit):
@@ -39,8 +39,8 @@ def blocks(trial, fit):
 
 
 def test_scaled_residuals_are_whitened_by_the_lower_factor() -> None:
-    trial, fit, padded = everything()
-    ours = scaled_residuals(fit, padded)
+    trial, fit, padded, lay = everything()
+    ours = scaled_residuals(fit, padded, lay)
     residual = trial.y - trial.x @ fit.coef
     for _, rows, v in blocks(trial, fit):
         root = linalg.cholesky(v, lower=True)
@@ -50,8 +50,8 @@ def test_scaled_residuals_are_whitened_by_the_lower_factor() -> None:
 
 
 def test_scores_are_each_subjects_part_and_sum_to_zero() -> None:
-    trial, fit, padded = everything()
-    ours = coefficient_scores(fit, padded)
+    trial, fit, padded, lay = everything()
+    ours = coefficient_scores(fit, padded, lay)
     residual = trial.y - trial.x @ fit.coef
     for i, rows, v in blocks(trial, fit):
         truth = trial.x[rows].T @ np.linalg.solve(v, residual[rows])
@@ -60,9 +60,9 @@ def test_scores_are_each_subjects_part_and_sum_to_zero() -> None:
 
 
 def test_covariance_scores_sum_to_zero_under_maximum_likelihood() -> None:
-    _, fit, padded = everything(reml=False)
+    _, fit, padded, lay = everything(reml=False)
     firsts = [natural.first for natural in natural_parameters(fit)]
-    ours = covariance_scores(fit, padded, firsts)
+    ours = covariance_scores(fit, padded, lay, firsts)
     assert ours.shape == (20, 12)
     np.testing.assert_allclose(ours.sum(axis=0), 0, atol=1e-6 * np.abs(ours).max())
     assert np.abs(ours).max() > 0.1
@@ -88,12 +88,14 @@ def test_conditional_distribution_of_the_unseen() -> None:
 
 
 def test_simulated_outcomes_have_the_fitted_moments() -> None:
-    trial, fit, _ = everything()
+    trial, fit, _, lay = everything()
     mean = trial.x @ fit.coef
     rng = np.random.default_rng(7)
-    draws = np.array([simulate(fit, mean, rng, trial.weights) for _ in range(4000)])
+    draws = np.array(
+        [simulate(fit, mean, rng, layout=lay, weights=trial.weights) for _ in range(4000)]
+    )
     np.testing.assert_allclose(draws.mean(axis=0), mean, atol=6 * draws.std() / np.sqrt(4000))
     for _, rows, v in list(blocks(trial, fit))[:5]:
         np.testing.assert_allclose(np.cov(draws[:, rows].T), v, atol=0.12 * np.abs(v).max(), rtol=0)
-    again = simulate(fit, mean, np.random.default_rng(7), trial.weights)
+    again = simulate(fit, mean, np.random.default_rng(7), layout=lay, weights=trial.weights)
     np.testing.assert_array_equal(again, draws[0])

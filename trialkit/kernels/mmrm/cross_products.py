@@ -16,7 +16,8 @@ import numpy as np
 from trialkit.errors import DataError
 from trialkit.kernels.mmrm.basis import Basis
 from trialkit.kernels.mmrm.layout import Layout
-from trialkit.typing import FloatArray, IntArray
+from trialkit.kernels.mmrm.patterns import Patterns, merged
+from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["CrossProducts", "cross_products", "triangle_weights", "unpack_triangle"]
 
@@ -38,8 +39,7 @@ class CrossProducts:
     low: IntArray
     high: IntArray
     width: int
-    n_visits: int
-    count: IntArray
+    patterns: Patterns
 
     def pool(self, weights: FloatArray, patterns: slice | None = None) -> FloatArray:
         """Sum over patterns and visits of weights[..., k, a, b] C_k[a, b]: (..., width, width).
@@ -55,27 +55,34 @@ class CrossProducts:
         """Inner products <C_k[a, b], matrix> with a symmetric (width, width): (K, m, m)."""
         inner = self.packed @ triangle_weights(matrix)
         inner[self.low != self.high] *= 0.5  # these rows hold C and its transpose
-        out = np.zeros((self.count.size, self.n_visits, self.n_visits))
+        m = self.patterns.n_visits
+        out = np.zeros((self.patterns.n_patterns, m, m))
         out[self.pattern, self.low, self.high] = inner
         out[self.pattern, self.high, self.low] = inner
         return out
 
     def __add__(self, other: Self) -> Self:
-        """The products of both sets of subjects; the patterns must be the same ones."""
-        if self.packed.shape != other.packed.shape or not (
-            np.array_equal(self.pattern, other.pattern)
-            and np.array_equal(self.low, other.low)
-            and np.array_equal(self.high, other.high)
-        ):
-            raise DataError("Cross-products of different patterns cannot be added.")
+        """The products of both sets of subjects, on the patterns of either.
+
+        Both must have been made on one basis; which one matters to rounding only.
+        """
+        if self.width != other.width:
+            raise DataError("Cross-products of different models cannot be added.")
+        patterns, *places = merged(self.patterns, other.patterns)
+        pattern, low, high = _pair_rows(patterns.mask)
+        packed = np.zeros((pattern.size, self.packed.shape[1]))
+        for part, place in zip((self, other), places, strict=True):
+            # A pattern's pairs come in the same order everywhere.
+            first = np.searchsorted(part.pattern, part.pattern)
+            target = np.searchsorted(pattern, place[part.pattern])
+            packed[target + np.arange(part.pattern.size) - first] += part.packed
         return type(self)(
-            packed=self.packed + other.packed,
-            pattern=self.pattern,
-            low=self.low,
-            high=self.high,
+            packed=packed,
+            pattern=pattern,
+            low=low,
+            high=high,
             width=self.width,
-            n_visits=self.n_visits,
-            count=self.count + other.count,
+            patterns=patterns,
         )
 
     def _rows(self, patterns: slice | None) -> tuple[slice, int]:
@@ -89,30 +96,36 @@ def cross_products(
     x: FloatArray, y: FloatArray, *, layout: Layout, basis: Basis, weights: FloatArray | None
 ) -> CrossProducts:
     """Cross-products of z = [Q, r] from rows x (N, P), y (N,), weights (N,) in caller's order."""
-    pairs = [np.triu_indices(int(size)) for size in layout.mask.sum(axis=1)]
-    n_pairs = np.array([pair[0].size for pair in pairs])
-    visits = [np.flatnonzero(mask) for mask in layout.mask]
+    pattern, low, high = _pair_rows(layout.mask)
     width = basis.factor.shape[0] + 1
     triangle = _triangle_positions(width)
-    packed = np.zeros((int(n_pairs.sum()), triangle[0].size))
+    packed = np.zeros((pattern.size, triangle[0].size))
     row = 0
-    for pattern, (low, high) in enumerate(pairs):
-        product = _gram(x, y, layout=layout, basis=basis, weights=weights, pattern=pattern)
-        block = product[low, :, high, :].reshape(low.size, width * width)
-        target = packed[row : row + low.size]
+    for position in range(layout.n_patterns):
+        product = _gram(x, y, layout=layout, basis=basis, weights=weights, pattern=position)
+        first, second = np.triu_indices(product.shape[0])
+        block = product[first, :, second, :].reshape(first.size, width * width)
+        target = packed[row : row + first.size]
         np.take(block, triangle[0], axis=1, out=target)
         target += np.take(block, triangle[1], axis=1)
-        target[low == high] *= 0.5
-        row += low.size
+        target[first == second] *= 0.5
+        row += first.size
     return CrossProducts(
         packed=packed,
-        pattern=np.repeat(np.arange(n_pairs.size), n_pairs),
-        low=np.concatenate([v[pair[0]] for v, pair in zip(visits, pairs, strict=True)]),
-        high=np.concatenate([v[pair[1]] for v, pair in zip(visits, pairs, strict=True)]),
+        pattern=pattern,
+        low=low,
+        high=high,
         width=width,
-        n_visits=layout.n_visits,
-        count=layout.count,
+        patterns=layout.bare(),
     )
+
+
+def _pair_rows(mask: BoolArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Pattern and pairs of visits a <= b of the packed rows, by pattern."""
+    n_visits = mask.shape[1]
+    upper = np.triu(np.ones((n_visits, n_visits), dtype=np.bool_))
+    pattern, low, high = np.nonzero(mask[:, :, None] & mask[:, None, :] & upper)
+    return pattern.astype(np.int64), low.astype(np.int64), high.astype(np.int64)
 
 
 def _gram(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trialkit.errors import ConvergenceError
-from trialkit.kernels.mmrm.layout import Layout
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.start import joint_counts
 from trialkit.typing import BoolArray, FloatArray
 
@@ -40,47 +40,51 @@ class CovarianceProblem(ConvergenceError):
     combination of the visits has no variance left).
     """
 
-    def __init__(self, reason: str, *, group: int, visits: tuple[int, ...], layout: Layout) -> None:
-        rows = layout.group_slice(group)
-        together = layout.mask[rows][:, list(visits)].all(axis=1)
+    def __init__(
+        self, reason: str, *, group: int, visits: tuple[int, ...], patterns: Patterns
+    ) -> None:
+        rows = patterns.group_slice(group)
+        together = patterns.mask[rows][:, list(visits)].all(axis=1)
         self.reason = reason
         self.group = group
         self.visits = visits
-        self.n_subjects = int(layout.count[rows].sum())
-        self.n_together = int(layout.count[rows] @ together)
+        self.n_subjects = int(patterns.count[rows].sum())
+        self.n_together = int(patterns.count[rows] @ together)
         super().__init__(
             f"Covariance of group {group} is not determined ({reason}): visits {list(visits)}, "
             f"seen together in {self.n_together} of {self.n_subjects} subjects."
         )
 
 
-def refuse_unseen(layout: Layout, covariance: str) -> None:
+def refuse_unseen(patterns: Patterns, covariance: str) -> None:
     """Raise CovarianceProblem for parameters that no observation of a group touches."""
-    for group in range(layout.n_groups):
-        counts = joint_counts(layout, group)
+    for group in range(patterns.n_groups):
+        counts = joint_counts(patterns, group)
         if covariance in OWN_VARIANCES:
             unseen = np.flatnonzero(np.diagonal(counts) == 0)
             if unseen.size:
                 visits = tuple(int(v) for v in unseen)
-                raise CovarianceProblem("unseen", group=group, visits=visits, layout=layout)
+                raise CovarianceProblem("unseen", group=group, visits=visits, patterns=patterns)
         if covariance == "unstructured":
             low, high = np.nonzero(np.triu(counts == 0, 1))
             if low.size:
                 visits = (int(low[0]), int(high[0]))
-                raise CovarianceProblem("never together", group=group, visits=visits, layout=layout)
+                raise CovarianceProblem(
+                    "never together", group=group, visits=visits, patterns=patterns
+                )
 
 
 def refuse_singular(
-    layout: Layout, sigmas: list[FloatArray], *, below: float = MIN_EIGENVALUE
+    patterns: Patterns, sigmas: list[FloatArray], *, below: float = MIN_EIGENVALUE
 ) -> None:
     """Raise CovarianceProblem where a group's correlations have an eigenvalue below `below`."""
     for group, sigma in enumerate(sigmas):
         if sigma.shape[0] > 1:
-            visits = _singular_times(sigma, layout.mask[layout.group_slice(group)], below)
+            visits = _singular_times(sigma, patterns.mask[patterns.group_slice(group)], below)
         else:
             visits = _singular_visits(sigma[0], below)
         if visits:
-            raise CovarianceProblem("singular", group=group, visits=visits, layout=layout)
+            raise CovarianceProblem("singular", group=group, visits=visits, patterns=patterns)
 
 
 def _singular_visits(sigma: FloatArray, below: float) -> tuple[int, ...]:

@@ -12,12 +12,13 @@ from trialkit.kernels.mmrm.diagnosis import refuse_unseen
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.likelihood import Likelihood
 from trialkit.kernels.mmrm.optimise import Optimum, maximise
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.start import empirical_covariances
 from trialkit.kernels.mmrm.structures import Structure, structure
-from trialkit.kernels.mmrm.subject_rows import moments
+from trialkit.kernels.mmrm.subject_rows import Moments, moments
 from trialkit.typing import FloatArray
 
-__all__ = ["MarginalFit", "fit_marginal"]
+__all__ = ["MarginalFit", "fit_marginal", "fit_moments"]
 
 # Deviances closer than this are one optimum, reached twice.
 SAME_OPTIMUM = 1e-8
@@ -54,9 +55,9 @@ class MarginalFit:
         return np.asarray(self.basis.factor @ self.coef / self.basis.scale)
 
     @property
-    def layout(self) -> Layout:
-        """Who was seen when."""
-        return self.likelihood.layout
+    def patterns(self) -> Patterns:
+        """Which visits were seen."""
+        return self.likelihood.patterns
 
 
 def fit_marginal(
@@ -74,23 +75,45 @@ def fit_marginal(
     where the fixed effects are dependent or fit exactly, ConvergenceError where the
     likelihood has no optimum that can be found.
     """
-    refuse_unseen(layout, covariance)
     basis = orthonormal_basis(x, y, weights)
-    data = moments(x, y, layout=layout, basis=basis, weights=weights)
-    likelihood = Likelihood(layout=layout, moments=data, reml=reml)
-    structures = [_group_structure(covariance, layout, group) for group in likelihood.groups]
-    empirical = empirical_covariances(layout, data, x.shape[1] + 1)
+    return fit_moments(
+        moments(x, y, layout=layout, basis=basis, weights=weights),
+        patterns=layout,
+        basis=basis,
+        covariance=covariance,
+        reml=reml,
+        n_observations=y.size,
+        log_weights=0.0 if weights is None else float(np.log(weights).sum()),
+    )
+
+
+def fit_moments(
+    data: Moments,
+    *,
+    patterns: Patterns,
+    basis: Basis,
+    covariance: str,
+    reml: bool,
+    n_observations: int,
+    log_weights: float = 0.0,
+) -> MarginalFit:
+    """The same from moments alone, such as cross-products summed over shards of the data.
+
+    `basis` is the one the moments were made on, `log_weights` the sum of the logarithms of
+    the observations' weights.
+    """
+    refuse_unseen(patterns, covariance)
+    likelihood = Likelihood(patterns=patterns, moments=data, reml=reml)
+    structures = [_group_structure(covariance, patterns, group) for group in likelihood.groups]
+    n_columns = basis.start.size
+    empirical = empirical_covariances(patterns, data, n_columns + 1)
     starts = [s.starts(each) for s, each in zip(structures, empirical, strict=True)]
     optimum = _best(likelihood, structures, [list(thetas) for thetas in zip(*starts, strict=True)])
-    scale = basis.scale
-    point = optimum.point
-    n_observations = y.size
-    free = n_observations - (x.shape[1] if reml else 0)
-    deviance = point.deviance + free * (np.log(2 * np.pi) + 2 * np.log(scale))
+    scale, point = basis.scale, optimum.point
+    free = n_observations - (n_columns if reml else 0)
+    deviance = point.deviance + free * (np.log(2 * np.pi) + 2 * np.log(scale)) - log_weights
     if reml:
         deviance += basis.log_determinant
-    if weights is not None:
-        deviance -= float(np.log(weights).sum())
     return MarginalFit(
         coef=basis.coefficients(point.gamma),
         vcov=basis.covariance(point.phi),
@@ -126,9 +149,9 @@ def _best(
     return best
 
 
-def _group_structure(covariance: str, layout: Layout, group: int) -> Structure:
+def _group_structure(covariance: str, patterns: Patterns, group: int) -> Structure:
     distance = None
-    if layout.time is not None:
-        time = layout.time[layout.group_slice(group)]
+    if patterns.time is not None:
+        time = patterns.time[patterns.group_slice(group)]
         distance = np.abs(time[:, :, None] - time[:, None, :])
-    return structure(covariance, n_visits=layout.n_visits, distance=distance)
+    return structure(covariance, n_visits=patterns.n_visits, distance=distance)

@@ -15,7 +15,7 @@ from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.information import Information
 from trialkit.typing import FloatArray
 
-__all__ = ["FTest", "adjusted_covariance", "kenward_roger_df", "kenward_roger_f"]
+__all__ = ["FTest", "adjusted_covariance", "kenward_roger_df", "kenward_roger_f", "scaled_f"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def adjusted_covariance(
 
     Without `second_order` the terms R_st of the second derivatives of Sigma are left out.
     """
-    point, layout = fit.optimum.point, fit.layout
+    point, patterns = fit.optimum.point, fit.patterns
     q = information.covariance.shape[0]
     weighted = np.tensordot(information.covariance, information.slopes, axes=1)
     # Sum over s of (P_s Phi)(W P)_s as one product of (P, q P) with (q P, P).
@@ -44,7 +44,7 @@ def adjusted_covariance(
     bounds = np.cumsum([0, *(n.first.shape[0] for n in information.naturals)])
     for group, natural in enumerate(information.naturals):
         own = slice(bounds[group], bounds[group + 1])
-        rows = layout.group_slice(group)
+        rows = patterns.group_slice(group)
         inverse = point.inverse[rows]
         inner = _pair_products(inverse, natural.first, information.covariance[own, own])
         if second_order and natural.second is not None:
@@ -83,19 +83,37 @@ def kenward_roger_f(
     fit: MarginalFit, information: Information, adjusted: FloatArray, rows: FloatArray
 ) -> FTest:
     """F test that all contrasts (r, P) on the basis Q are zero; rows must be independent."""
-    phi = fit.optimum.point.phi
+    return scaled_f(
+        fit.optimum.point.phi,
+        information.slopes,
+        information.covariance,
+        estimate=rows @ fit.gamma,
+        adjusted=adjusted,
+        rows=rows,
+    )
+
+
+def scaled_f(
+    phi: FloatArray,
+    slopes: FloatArray,
+    weights: FloatArray,
+    *,
+    estimate: FloatArray,
+    adjusted: FloatArray,
+    rows: FloatArray,
+) -> FTest:
+    """`kenward_roger_f` from its parts: phi (P, P), slopes (q, P, P), W (q, q), L b (r,)."""
     r = rows.shape[0]
     turned = rows @ phi  # L Phi
     root = np.linalg.cholesky(turned @ rows.T)
     white = np.linalg.solve(root, turned)
     # L Phi P_s Phi L' between the whitened contrasts: (q, r, r).
-    inner = white @ information.slopes @ white.T
+    inner = white @ slopes @ white.T
     traces = np.trace(inner, axis1=1, axis2=2)
     flat = inner.reshape(inner.shape[0], -1)
-    a1 = float(traces @ information.covariance @ traces)
-    a2 = float(np.sum(information.covariance * (flat @ flat.T)))
+    a1 = float(traces @ weights @ traces)
+    a2 = float(np.sum(weights * (flat @ flat.T)))
     scale, den_df = _scale_and_df(a1, a2, r)
-    estimate = rows @ fit.gamma
     wald = float(estimate @ np.linalg.solve(rows @ adjusted @ rows.T, estimate))
     return FTest(statistic=scale * wald / r, num_df=r, den_df=den_df, scale=scale)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trialkit.errors import DataError
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["Layout", "layout"]
@@ -16,40 +17,19 @@ MAX_BITS = 52
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """Observations sorted by pattern, subject and visit; patterns sorted by group.
+class Layout(Patterns):
+    """Patterns with the observations behind them, sorted by pattern, subject and visit.
 
     `order` (N,) takes the caller's rows into that order; `visit` (N,) and `subject` (N,) are
-    codes in that order. `mask` (K, m), `group` (K,), `count` (K,) describe the patterns;
-    `first` (K + 1,) bounds their observations. `time` (K, m) holds the pattern's own times
-    where subjects differ in them (zero where not seen), else None.
+    codes in that order. `first` (K + 1,) bounds each pattern's observations;
+    `subject_pattern` (n,) is by subject code.
     """
 
     order: IntArray
     subject: IntArray
     visit: IntArray
-    mask: BoolArray
-    group: IntArray
-    count: IntArray
     first: IntArray
     subject_pattern: IntArray
-    n_groups: int
-    time: FloatArray | None = None
-
-    @property
-    def n_visits(self) -> int:
-        """Number of visits m."""
-        return int(self.mask.shape[1])
-
-    @property
-    def n_subjects(self) -> int:
-        """Number of subjects n with at least one observation."""
-        return int(self.count.sum())
-
-    def group_slice(self, group: int) -> slice:
-        """The patterns of one group, which lie together."""
-        low, high = np.searchsorted(self.group, [group, group + 1])
-        return slice(int(low), int(high))
 
 
 def layout(

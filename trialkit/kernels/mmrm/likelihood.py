@@ -14,7 +14,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from trialkit.kernels.mmrm.layout import Layout
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.subject_rows import Moments
 from trialkit.typing import FloatArray
 
@@ -52,26 +52,28 @@ class Slopes:
 class Likelihood:
     """The data of a fit: moments of the patterns, and whether REML or ML is meant."""
 
-    layout: Layout
+    patterns: Patterns
     moments: Moments
     reml: bool
 
     @property
     def groups(self) -> range:
         """Group codes."""
-        return range(self.layout.n_groups)
+        return range(self.patterns.n_groups)
 
     def at(self, sigmas: list[FloatArray]) -> Point | None:
         """The point of these covariances (one (c, m, m) a group); None where not definite."""
-        inverse = np.empty((self.layout.count.size, self.layout.n_visits, self.layout.n_visits))
+        inverse = np.empty(
+            (self.patterns.n_patterns, self.patterns.n_visits, self.patterns.n_visits)
+        )
         log_determinant = 0.0
         for group in self.groups:
-            rows = self.layout.group_slice(group)
-            result = _masked_inverse(sigmas[group], self.layout.mask[rows])
+            rows = self.patterns.group_slice(group)
+            result = _masked_inverse(sigmas[group], self.patterns.mask[rows])
             if result is None:
                 return None
             inverse[rows] = result[0]
-            log_determinant += float(self.layout.count[rows] @ result[1])
+            log_determinant += float(self.patterns.count[rows] @ result[1])
         return self._profile(inverse, log_determinant)
 
     def _profile(self, inverse: FloatArray, log_determinant: float) -> Point | None:
@@ -104,9 +106,9 @@ class Likelihood:
 
     def sigma_gradient(self, point: Point) -> list[FloatArray]:
         """Derivative of the deviance in each element of Sigma: one (K_g, m, m) a group."""
-        count = self.layout.count[:, None, None]
+        count = self.patterns.count[:, None, None]
         each = count * point.inverse - point.inverse @ point.spread @ point.inverse
-        return [each[self.layout.group_slice(group)] for group in self.groups]
+        return [each[self.patterns.group_slice(group)] for group in self.groups]
 
     def curvature(
         self, point: Point, firsts: list[FloatArray], *, expected: bool = False
@@ -118,11 +120,11 @@ class Likelihood:
         N = n V^-1 - 2 V^-1 T V^-1, with M of the caller's point then holding T alone.
         """
         sign = -1.0 if expected else 1.0
-        count = self.layout.count[:, None, None]
+        count = self.patterns.count[:, None, None]
         inner = 2 * point.inverse @ point.spread @ point.inverse - count * point.inverse
         blocks = [
             _trace_products(point.inverse[rows], sign * inner[rows], firsts[group])
-            for group, rows in ((g, self.layout.group_slice(g)) for g in self.groups)
+            for group, rows in ((g, self.patterns.group_slice(g)) for g in self.groups)
         ]
         return block_diagonal(blocks)
 
@@ -130,7 +132,7 @@ class Likelihood:
         """Derivatives of the information of the coefficients, one a parameter."""
         pooled = []
         for group in self.groups:
-            rows = self.layout.group_slice(group)
+            rows = self.patterns.group_slice(group)
             inverse = point.inverse[rows]
             step = max(1, int(MANY_WEIGHTS / inverse.size))
             for begin in range(0, firsts[group].shape[0], step):

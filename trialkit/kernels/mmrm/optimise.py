@@ -77,7 +77,7 @@ def maximise(
         if moved is None:
             if not is_last:
                 refuse_singular(
-                    likelihood.layout, _sigmas(structures, thetas), below=SUSPECT_EIGENVALUE
+                    likelihood.patterns, _sigmas(structures, thetas), below=SUSPECT_EIGENVALUE
                 )
                 raise ConvergenceError(
                     f"No step improves the likelihood at iteration {iteration} "
@@ -85,10 +85,10 @@ def maximise(
                 )
         else:
             thetas, point = moved
-            refuse_singular(likelihood.layout, _sigmas(structures, thetas))
+            refuse_singular(likelihood.patterns, _sigmas(structures, thetas))
         if is_last:
             return _finish(likelihood, structures, thetas, point, iteration)
-    refuse_singular(likelihood.layout, _sigmas(structures, thetas), below=SUSPECT_EIGENVALUE)
+    refuse_singular(likelihood.patterns, _sigmas(structures, thetas), below=SUSPECT_EIGENVALUE)
     raise ConvergenceError(f"No convergence in {MAX_ITERATIONS} iterations.")
 
 

@@ -22,6 +22,7 @@ from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.likelihood import Likelihood
 from trialkit.kernels.mmrm.optimise import maximise
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.reweighted_products import (
     LeftOut,
     Products,
@@ -66,14 +67,16 @@ class Refits:
         return out
 
 
-def leave_one_out(fit: MarginalFit, rows: SubjectRows, subjects: IntArray) -> Refits:
-    """Fits without each of `subjects` (B,), codes of the fit's layout, in turn.
+def leave_one_out(
+    fit: MarginalFit, rows: SubjectRows, layout: Layout, subjects: IntArray
+) -> Refits:
+    """Fits without each of `subjects` (B,), codes of `layout`, in turn.
 
     `rows` are the fit's own, from `padded_rows`.
     """
     full = _products(fit, rows)
-    place = np.empty(fit.layout.n_subjects, dtype=np.int64)
-    place[subject_codes(fit.layout)] = np.arange(place.size)
+    place = np.empty(layout.n_subjects, dtype=np.int64)
+    place[subject_codes(layout)] = np.arange(place.size)
     position = place[subjects]
 
     def copies() -> Iterator[Products]:
@@ -84,10 +87,10 @@ def leave_one_out(fit: MarginalFit, rows: SubjectRows, subjects: IntArray) -> Re
     return _refit(fit, full, copies())
 
 
-def reweighted(fit: MarginalFit, rows: SubjectRows, weights: FloatArray) -> Refits:
-    """Fits with subjects counted `weights` (B, n) times, columns by code of the fit's layout."""
+def reweighted(fit: MarginalFit, rows: SubjectRows, layout: Layout, weights: FloatArray) -> Refits:
+    """Fits with subjects counted `weights` (B, n) times, columns by code of `layout`."""
     full = _products(fit, rows)
-    sorted_weights = weights[:, subject_codes(fit.layout)]
+    sorted_weights = weights[:, subject_codes(layout)]
     own = subject_products(rows, full)
     bounds = np.searchsorted(rows.pattern, np.arange(len(own) + 1))
 
@@ -119,17 +122,14 @@ def _products(fit: MarginalFit, rows: SubjectRows) -> CrossProducts:
     moments = fit.likelihood.moments
     if isinstance(moments, CrossProducts):
         return moments
-    layout = fit.layout
-    pairs = [np.triu_indices(int(size)) for size in layout.mask.sum(axis=1)]
-    visits = [np.flatnonzero(mask) for mask in layout.mask]
+    pattern, low, high = np.nonzero(np.triu(fit.patterns.seen_together))
     empty = CrossProducts(
         packed=np.empty((0, 0)),
-        pattern=np.repeat(np.arange(len(pairs)), [pair[0].size for pair in pairs]),
-        low=np.concatenate([v[p[0]] for v, p in zip(visits, pairs, strict=True)]),
-        high=np.concatenate([v[p[1]] for v, p in zip(visits, pairs, strict=True)]),
+        pattern=pattern.astype(np.int64),
+        low=low.astype(np.int64),
+        high=high.astype(np.int64),
         width=rows.z.shape[2],
-        n_visits=layout.n_visits,
-        count=layout.count,
+        patterns=fit.patterns.bare(),
     )
     packed = np.concatenate([each.sum(axis=0) for each in subject_products(rows, empty)])
     return replace(empty, packed=packed)
@@ -145,7 +145,7 @@ def _refit(fit: MarginalFit, full: CrossProducts, copies: Iterator[Products]) ->
             gamma, sigma, is_done = newton.solve(products)
         else:
             gamma = np.full((n, full.width - 1), np.nan)
-            sigma = np.full((n, fit.layout.n_groups, full.n_visits, full.n_visits), np.nan)
+            sigma = np.full((n, fit.patterns.n_groups, *[full.patterns.n_visits] * 2), np.nan)
             is_done = np.zeros(n, dtype=np.bool_)
         has_rank = _has_full_rank(fit, products)
         for copy in np.flatnonzero(~has_rank):
@@ -186,9 +186,8 @@ def _alone(fit: MarginalFit, products: Products, copy: int) -> tuple[FloatArray,
     """One copy by the safeguarded search, from the full fit."""
     moments = products.one(copy)
     # Patterns that the copy lacks keep their place and count nobody.
-    layout = replace(fit.layout, count=moments.count)
-    refuse_unseen(layout, _covariance_name(fit))
-    likelihood = Likelihood(layout=layout, moments=moments, reml=fit.reml)
+    refuse_unseen(moments.patterns, _covariance_name(fit))
+    likelihood = Likelihood(patterns=moments.patterns, moments=moments, reml=fit.reml)
     optimum = maximise(likelihood, fit.structures, fit.optimum.thetas)
     sigma = [s.sigma(t)[0] for s, t in zip(fit.structures, optimum.thetas, strict=True)]
     return optimum.point.gamma, np.stack(sigma)
@@ -208,7 +207,7 @@ class _Newton:
     `elements` (q_g, m m) the derivatives of Sigma in its elements.
     """
 
-    layout: Layout
+    patterns: Patterns
     reml: bool
     start: FloatArray
     fixed: FloatArray
@@ -222,7 +221,7 @@ class _Newton:
         likelihood, point = fit.likelihood, fit.optimum.point
         slopes = likelihood.slopes(point, firsts)
         return cls(
-            layout=fit.layout,
+            patterns=fit.patterns,
             reml=fit.reml,
             start=np.stack(
                 [s.sigma(t)[0] for s, t in zip(fit.structures, fit.optimum.thetas, strict=True)]
@@ -254,10 +253,10 @@ class _Newton:
         self, products: Products, sigma: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Coefficients (B, P), M (B, K, m, m) and V^-1 (B, K, m, m) at these covariances."""
-        mask = self.layout.mask
+        mask = self.patterns.mask
         seen = mask[:, :, None] & mask[:, None, :]
         eye = np.eye(mask.shape[1])
-        inverse = np.linalg.inv(np.where(seen, sigma[:, self.layout.group], eye))
+        inverse = np.linalg.inv(np.where(seen, sigma[:, self.patterns.group], eye))
         inverse = np.where(seen, (inverse + inverse.swapaxes(2, 3)) / 2, 0.0)
         pooled = products.pool(inverse)
         phi = _inverse(pooled[:, :-1, :-1])
@@ -292,7 +291,7 @@ class _Newton:
     def _gradient(self, slope: FloatArray) -> FloatArray:
         """Derivative (B, q) of the deviance in the elements, from that in Sigma (B, K, m, m)."""
         n = slope.shape[0]
-        groups = [self.layout.group_slice(group) for group in range(self.layout.n_groups)]
+        groups = [self.patterns.group_slice(group) for group in range(self.patterns.n_groups)]
         each = [slope[:, rows].sum(axis=1).reshape(n, -1) @ self.elements.T for rows in groups]
         return np.concatenate(each, axis=1)
 
@@ -301,8 +300,8 @@ class _Newton:
         n, _, m, _ = inverse.shape
         q = self.elements.shape[0]
         out = np.zeros((n, *self.fixed.shape))
-        for group in range(self.layout.n_groups):
-            rows = self.layout.group_slice(group)
+        for group in range(self.patterns.n_groups):
+            rows = self.patterns.group_slice(group)
             own = slice(group * q, (group + 1) * q)
             flat = inverse[:, rows].reshape(n, -1, m * m).swapaxes(1, 2)
             kernel = flat @ inner[:, rows].reshape(n, -1, m * m)

@@ -47,7 +47,9 @@ class LeftOut:
     @property
     def count(self) -> FloatArray:
         """As `Products`."""
-        out = np.repeat(self.full.count[None].astype(np.float64), self.pattern.size, axis=0)
+        out = np.repeat(
+            self.full.patterns.count[None].astype(np.float64), self.pattern.size, axis=0
+        )
         out[np.arange(self.pattern.size), self.pattern] -= 1
         return out
 
@@ -69,7 +71,7 @@ class LeftOut:
         packed = self.full.packed.copy()
         packed[rows] -= pack(self.z[copy][None], self.full, rows)[0]
         count = self.count[copy]
-        return replace(self.full, packed=packed, count=count)
+        return replace(self.full, packed=packed, patterns=replace(self.full.patterns, count=count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,13 +95,17 @@ class Weighted:
 
     def one(self, copy: int) -> CrossProducts:
         """As `Products`."""
-        return replace(self.full, packed=self.packed[copy], count=self.count[copy])
+        return replace(
+            self.full,
+            packed=self.packed[copy],
+            patterns=replace(self.full.patterns, count=self.count[copy]),
+        )
 
 
 def subject_products(rows: SubjectRows, full: CrossProducts) -> list[FloatArray]:
     """Each subject's own packed products, one (n_k, R_k, C) a pattern, in the order of `rows`."""
     out = []
-    for pattern in range(full.count.size):
+    for pattern in range(full.patterns.n_patterns):
         members = rows.pattern == pattern
         out.append(pack(rows.z[members], full, full.pattern == pattern))
     return out
@@ -125,7 +131,9 @@ def triangle_weights(matrix: FloatArray) -> FloatArray:
 def _unfold(inner: FloatArray, full: CrossProducts) -> FloatArray:
     """Values (B, R) of the packed rows at their places in (B, K, m, m)."""
     inner[:, full.low != full.high] *= 0.5  # these rows hold C and its transpose
-    out = np.zeros((inner.shape[0], full.count.size, full.n_visits, full.n_visits))
+    out = np.zeros(
+        (inner.shape[0], full.patterns.n_patterns, full.patterns.n_visits, full.patterns.n_visits)
+    )
     out[:, full.pattern, full.low, full.high] = inner
     out[:, full.pattern, full.high, full.low] = inner
     return out

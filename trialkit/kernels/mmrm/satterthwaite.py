@@ -14,7 +14,7 @@ from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.information import Information
 from trialkit.typing import FloatArray
 
-__all__ = ["fai_cornelius", "satterthwaite_df"]
+__all__ = ["fai_cornelius", "matched_df", "satterthwaite_df"]
 
 # Degrees of freedom of the independent parts closer than this are taken for one value.
 SAME_DF = 1e-8
@@ -25,10 +25,17 @@ def satterthwaite_df(fit: MarginalFit, information: Information, rows: FloatArra
 
     v = l' Phi l, and g its derivative in the covariance parameters.
     """
-    turned = rows @ fit.optimum.point.phi
+    return matched_df(fit.optimum.point.phi, information.slopes, information.covariance, rows)
+
+
+def matched_df(
+    phi: FloatArray, slopes: FloatArray, weights: FloatArray, rows: FloatArray
+) -> FloatArray:
+    """`satterthwaite_df` from phi (P, P), X'V^-1 V_s V^-1 X (q, P, P) and W (q, q)."""
+    turned = rows @ phi
     variances = np.einsum("ri,ri->r", turned, rows)
-    gradient = np.einsum("ri,qri->rq", turned, turned @ information.slopes)
-    spread = np.einsum("rq,qs,rs->r", gradient, information.covariance, gradient)
+    gradient = np.einsum("ri,qri->rq", turned, turned @ slopes)
+    spread = np.einsum("rq,qs,rs->r", gradient, weights, gradient)
     with np.errstate(divide="ignore"):
         return np.asarray(np.where(spread > 0, 2 * variances**2 / spread, np.inf))
 

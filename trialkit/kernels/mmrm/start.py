@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trialkit.kernels.mmrm.layout import Layout
+from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.subject_rows import Moments
 from trialkit.typing import BoolArray, FloatArray
 
@@ -15,22 +15,22 @@ __all__ = ["empirical_covariances", "joint_counts"]
 MIN_VARIANCE_SHARE = 1e-3
 
 
-def joint_counts(layout: Layout, group: int) -> FloatArray:
+def joint_counts(patterns: Patterns, group: int) -> FloatArray:
     """Subjects of a group seen at both of two visits: (m, m)."""
-    rows = layout.group_slice(group)
-    seen = layout.mask[rows].astype(np.float64)
-    return np.asarray((layout.count[rows, None] * seen).T @ seen)
+    rows = patterns.group_slice(group)
+    seen = patterns.mask[rows].astype(np.float64)
+    return np.asarray((patterns.count[rows, None] * seen).T @ seen)
 
 
-def empirical_covariances(layout: Layout, moments: Moments, width: int) -> list[FloatArray]:
+def empirical_covariances(patterns: Patterns, moments: Moments, width: int) -> list[FloatArray]:
     """Pairwise covariance (m, m) of the residuals, one a group; need not be definite."""
     outcome = np.zeros((width, width))
     outcome[-1, -1] = 1.0
     products = moments.spread(outcome)
     out = []
-    for group in range(layout.n_groups):
-        counts = joint_counts(layout, group)
-        total = products[layout.group_slice(group)].sum(axis=0)
+    for group in range(patterns.n_groups):
+        counts = joint_counts(patterns, group)
+        total = products[patterns.group_slice(group)].sum(axis=0)
         covariance = np.where(counts > 0, total / np.maximum(counts, 1), 0.0)
         out.append(_with_positive_diagonal(covariance, np.diagonal(counts) > 0))
     return out

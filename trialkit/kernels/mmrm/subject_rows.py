@@ -68,11 +68,11 @@ def padded_rows(
     z = basis.rows(x[layout.order], y[layout.order])
     if weights is not None:
         z *= np.sqrt(weights[layout.order])[:, None]
-    pattern = np.repeat(np.arange(layout.count.size), layout.count)
+    pattern = np.repeat(np.arange(layout.n_patterns), layout.count)
     size = layout.mask.sum(axis=1)[pattern]
     out = np.zeros((layout.n_subjects, layout.n_visits, z.shape[1]))
     out[np.repeat(np.arange(size.size), size), layout.visit] = z
-    return SubjectRows(z=out, pattern=pattern, n_patterns=layout.count.size)
+    return SubjectRows(z=out, pattern=pattern, n_patterns=layout.n_patterns)
 
 
 def moments(

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-def scaled_residuals(fit: MarginalFit, rows: SubjectRows) -> FloatArray:
+def scaled_residuals(fit: MarginalFit, rows: SubjectRows, layout: Layout) -> FloatArray:
     """Residuals (N,) in the caller's order, uncorrelated with variance one under the model.
 
     L^-1 r with V = L L', L lower triangular: each visit's residual less what the visits before
@@ -30,24 +30,26 @@ def scaled_residuals(fit: MarginalFit, rows: SubjectRows) -> FloatArray:
     """
     residual = _residuals(fit, rows)
     white = np.einsum("nab,nb->na", whitening(fit)[rows.pattern], residual)
-    return _in_callers_order(fit.layout, white)
+    return _in_callers_order(layout, white)
 
 
-def coefficient_scores(fit: MarginalFit, rows: SubjectRows) -> FloatArray:
+def coefficient_scores(fit: MarginalFit, rows: SubjectRows, layout: Layout) -> FloatArray:
     """Each subject's X_i' V_i^-1 r_i (n, P), subjects by code; the columns sum to zero."""
     inverse = fit.optimum.point.inverse[rows.pattern]
     weighted = np.einsum("nab,nb->na", inverse, _residuals(fit, rows))
     scores = np.einsum("nap,na->np", rows.z[:, :, :-1], weighted)
-    return _by_code(fit.layout, scores @ fit.basis.factor / fit.basis.scale)
+    return _by_code(layout, scores @ fit.basis.factor / fit.basis.scale)
 
 
-def covariance_scores(fit: MarginalFit, rows: SubjectRows, firsts: list[FloatArray]) -> FloatArray:
+def covariance_scores(
+    fit: MarginalFit, rows: SubjectRows, layout: Layout, firsts: list[FloatArray]
+) -> FloatArray:
     """Each subject's derivative of its log-likelihood in the covariance parameters: (n, q).
 
     `firsts` are dSigma (q_g, c, m, m) of each group in scaled units; the coefficients are
     held. Under maximum likelihood the columns sum to zero; REML's own term has no subject.
     """
-    layout, inverse = fit.layout, fit.optimum.point.inverse
+    inverse = fit.optimum.point.inverse
     residual = _residuals(fit, rows)
     out = np.zeros((layout.n_subjects, sum(first.shape[0] for first in firsts)))
     column = 0
@@ -98,13 +100,17 @@ def conditional(sigma: FloatArray, seen: np.ndarray, residual: FloatArray) -> Co
 
 
 def simulate(
-    fit: MarginalFit, mean: FloatArray, rng: np.random.Generator, weights: FloatArray | None
+    fit: MarginalFit,
+    mean: FloatArray,
+    rng: np.random.Generator,
+    *,
+    layout: Layout,
+    weights: FloatArray | None,
 ) -> FloatArray:
     """A new outcome (N,) in the caller's order around `mean` (N,), everyone seen as before."""
-    layout = fit.layout
-    seen = layout.mask[:, :, None] & layout.mask[:, None, :]
+    seen = layout.seen_together
     root = np.linalg.cholesky(np.where(seen, pattern_sigmas(fit), np.eye(layout.n_visits)))
-    pattern = np.repeat(np.arange(layout.count.size), layout.count)
+    pattern = np.repeat(np.arange(layout.n_patterns), layout.count)
     noise = rng.standard_normal((layout.n_subjects, layout.n_visits))
     noise = np.where(layout.mask[pattern], noise, 0.0)
     error = _in_callers_order(layout, np.einsum("nab,nb->na", root[pattern], noise))

@@ -12,18 +12,17 @@ __all__ = ["pattern_sigmas", "whitening"]
 
 def pattern_sigmas(fit: MarginalFit) -> FloatArray:
     """Sigma of each pattern in scaled units: (K, m, m), all visits whether seen or not."""
-    out = np.empty((fit.layout.count.size, fit.layout.n_visits, fit.layout.n_visits))
+    out = np.empty((fit.patterns.n_patterns, fit.patterns.n_visits, fit.patterns.n_visits))
     for group, (structure, theta) in enumerate(
         zip(fit.structures, fit.optimum.thetas, strict=True)
     ):
-        out[fit.layout.group_slice(group)] = structure.sigma(theta)
+        out[fit.patterns.group_slice(group)] = structure.sigma(theta)
     return out
 
 
 def whitening(fit: MarginalFit) -> FloatArray:
     """L^-1 (K, m, m) with V = L L', L lower triangular; zero at visits not seen."""
-    mask = fit.layout.mask
-    seen = mask[:, :, None] & mask[:, None, :]
-    eye = np.eye(fit.layout.n_visits)
+    seen = fit.patterns.seen_together
+    eye = np.eye(fit.patterns.n_visits)
     root = np.linalg.cholesky(np.where(seen, pattern_sigmas(fit), eye))
     return np.where(seen, np.linalg.solve(root, eye[None]), 0.0)

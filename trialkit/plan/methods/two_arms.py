@@ -47,6 +47,7 @@ class RankSum(TwoArms):
     method: Literal["rank_sum"]
     exact: bool | None = None
     continuity: bool | None = None
+    near_ties: Literal["joined", "as-computed"] = "joined"
 
 
 class EffectSize(TwoArms):

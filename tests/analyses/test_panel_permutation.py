@@ -1,0 +1,146 @@
+"""Westfall-Young within the design: arrangements, seeds, errors, validity."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+from analyses.panels import (
+    CROSSOVER,
+    PAIRED,
+    PARALLEL,
+    crossover_panel,
+    paired_panel,
+    parallel_panel,
+)
+from scipy import stats
+
+import trialkit as tk
+
+
+def test_parallel_enumeration_by_hand() -> None:
+    data = parallel_panel(n=8, m=3)
+    frame = tk.compare_panel(data, **PARALLEL, adjust="maxt").frame()
+    y = data.assign(L=np.log2(data["AVAL"])).pivot(index="PARAMCD", columns="USUBJID", values="L")
+    arm = data.drop_duplicates("USUBJID").set_index("USUBJID")["TRT01P"][y.columns] == "LDN"
+    every = []
+    for chosen in combinations(range(8), 4):
+        g = np.isin(np.arange(8), chosen)
+        t = stats.ttest_ind(y.to_numpy()[:, g], y.to_numpy()[:, ~g], axis=1).statistic
+        every.append(np.abs(t))
+    table = np.array(every).T
+    observed = np.abs(stats.ttest_ind(y.loc[:, arm], y.loc[:, ~arm], axis=1).statistic)
+    assert table.shape[1] == comb(8, 4)
+    raw = np.mean(table >= observed[:, None] - 1e-9, axis=1)
+    single = [np.mean(table.max(axis=0) >= value - 1e-9) for value in observed]
+    np.testing.assert_allclose(frame["p_permutation"], raw)
+    np.testing.assert_allclose(frame["p_single_step"], single)
+    assert "all 70 rearrangements of the subjects" in frame["method"].iloc[0]
+
+
+def test_min_p_agrees_with_max_t_where_all_rows_have_one_distribution() -> None:
+    """Of paired ranks without ties every analyte has the same distribution."""
+    data = paired_panel(n=7, m=6)
+    options = {**PAIRED, "test": "wilcoxon"}
+    high = tk.compare_panel(data, **options, adjust="maxt").frame()
+    low = tk.compare_panel(data, **options, adjust="minp").frame()
+    np.testing.assert_allclose(high["p_adjusted"], low["p_adjusted"])
+    np.testing.assert_allclose(high["p_permutation"], high["p_value"])  # the exact test's own
+
+
+def test_crossover_exchanges_sequences() -> None:
+    data = crossover_panel(n=8, m=2)
+    frame = tk.compare_panel(data, **CROSSOVER, adjust="maxt").frame()
+    assert "all 70 rearrangements" in frame["method"].iloc[0]
+    swapped = tk.compare_panel(data, **{**CROSSOVER, "reference": "LDN"}, adjust="maxt").frame()
+    np.testing.assert_allclose(frame["p_adjusted"], swapped["p_adjusted"])
+
+
+def test_strata_restrict_the_arrangements() -> None:
+    data = parallel_panel(n=12, m=2)
+    frame = tk.compare_panel(data, **PARALLEL, strata="SITE", adjust="maxt").frame()
+    assert (
+        f"all {comb(4, 2) ** 3} rearrangements of the subjects within strata"
+        in (frame["method"].iloc[0])
+    )
+
+
+def test_a_sample_is_seeded_and_gives_its_error() -> None:
+    data = parallel_panel(n=20, m=4)
+    options = {**PARALLEL, "adjust": "maxt", "permutations": 400}
+    one = tk.compare_panel(data, **options, rng=7).frame()
+    two = tk.compare_panel(data, **options, rng=7).frame()
+    other = tk.compare_panel(data, **options, rng=8).frame()
+    pd.testing.assert_frame_equal(one, two)
+    assert (one["p_adjusted"] != other["p_adjusted"]).any()
+    p = one["p_adjusted"]
+    np.testing.assert_allclose(one["p_adjusted_se"], np.sqrt(p * (1 - p) / 401))
+    assert (one["p_adjusted"] >= 1 / 401).all()
+    full = tk.compare_panel(data, **{**options, "permutations": None}).frame()
+    assert "p_adjusted_se" not in full  # 184,756 arrangements: all of them
+    np.testing.assert_allclose(one["p_adjusted"], full["p_adjusted"], atol=0.1)
+
+
+def test_a_count_beyond_the_arrangements_enumerates_them() -> None:
+    table = tk.compare_panel(paired_panel(n=6), **PAIRED, adjust="maxt", permutations=1000)
+    assert "all 64 exchanges" in table.adjustment
+
+
+def test_alternatives_look_at_one_tail() -> None:
+    data = paired_panel(n=8, m=3, effect=-1.0)
+    less = tk.compare_panel(data, **PAIRED, adjust="maxt", alternative="less").frame()
+    greater = tk.compare_panel(data, **PAIRED, adjust="maxt", alternative="greater").frame()
+    both = tk.compare_panel(data, **PAIRED, adjust="maxt").frame()
+    assert (less["p_permutation"] + greater["p_permutation"] >= 1).all()
+    np.testing.assert_allclose(both["p_permutation"], np.minimum(1, 2 * less["p_permutation"]))
+
+
+@pytest.mark.parametrize("design", ["paired", "parallel"])
+def test_censored_scores_reduce_to_the_t_test(design: str) -> None:
+    """A limit just above the lowest value leaves the permutation p-values nearly alone."""
+    data, options = {
+        "paired": (paired_panel(n=9, m=3), PAIRED),
+        "parallel": (parallel_panel(n=16, m=3), {**PARALLEL, "baseline": "BASE"}),
+    }[design]
+    plain = tk.compare_panel(data, **options, adjust="maxt").frame()
+    limit = data.groupby("PARAMCD")["AVAL"].transform("min") * 1.0001
+    found = tk.compare_panel(data.assign(LLOQ=limit), **options, lloq="LLOQ", adjust="maxt").frame()
+    assert (found["n_censored"] > 0).all()
+    np.testing.assert_allclose(found["p_permutation"], plain["p_permutation"], atol=0.06)
+
+
+def test_null_rejections_stay_at_the_level() -> None:
+    """The smallest adjusted p of a null panel is uniform or above: 200 panels."""
+    smallest = []
+    for seed in range(200):
+        data = paired_panel(n=6, m=4, effect=0.0, seed=seed)
+        frame = tk.compare_panel(data, **PAIRED, adjust="maxt").frame()
+        smallest.append(frame["p_adjusted"].min())
+    share = np.mean(np.array(smallest) <= 0.125)
+    assert share <= 0.125 + 3 * np.sqrt(0.125 * 0.875 / 200)
+    assert share > 0.03
+
+
+def test_given_arrangements_are_checked() -> None:
+    data = parallel_panel(n=8, m=2)
+    options = {**PARALLEL, "adjust": "maxt"}
+    names = data["USUBJID"].unique()
+    good = pd.DataFrame([[0, 1] * 4, [1, 0] * 4], columns=names)
+    frame = tk.compare_panel(data, **options, permutations=good).frame()
+    assert "2 given arrangements;" in frame["method"].iloc[0] + ";"
+    with pytest.raises(tk.DataError, match=r"1 analysed subject\(s\) have none \(first 'S00'\)"):
+        tk.compare_panel(data, **options, permutations=good.drop(columns="S00"))
+    with pytest.raises(tk.DataError, match="rows of 0"):
+        tk.compare_panel(data, **options, permutations=good * 2)
+    with pytest.raises(tk.DesignError, match="row 0 gives 8 subjects the role that 4 of 8 had"):
+        tk.compare_panel(data, **options, permutations=good * 0 + 1)
+    with pytest.raises(tk.SpecError, match="permutations=-3"):
+        tk.compare_panel(data, **options, permutations=-3)
+
+
+def test_chance_needs_a_seed() -> None:
+    with pytest.raises(tk.SpecError, match="needs rng="):
+        tk.compare_panel(parallel_panel(n=30), **PARALLEL, adjust="maxt")

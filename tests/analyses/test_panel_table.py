@@ -1,0 +1,157 @@
+"""What a compared panel offers beyond its estimates."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from analyses.panels import PAIRED, PARALLEL, paired_panel, parallel_panel
+from scipy import stats
+
+import trialkit as tk
+
+
+def test_the_strip_repeats_each_rule() -> None:
+    data = paired_panel(n=12).assign(LLOQ=18.0)
+    panel = tk.compare_panel(data, **PAIRED, lloq="LLOQ")
+    strip = panel.sensitivity()
+    assert len(strip) == 5 * 5
+    for rule in ("tobit", "half", "half-sqrt2", "ros", "drop"):
+        alone = tk.compare_panel(data, **PAIRED, lloq="LLOQ", censoring=rule).frame()
+        part = strip.where(censoring=rule).frame()
+        np.testing.assert_array_equal(part["estimate"], alone["estimate"])
+        np.testing.assert_array_equal(part["p_value"], alone["p_value"])
+    high = tk.compare_panel(data, **PAIRED, uloq=100.0).sensitivity().where(censoring="ros")
+    assert (high.frame()["status"].str.contains("below a limit")).all()
+    with pytest.raises(tk.SpecError, match="censoring='best' is not offered"):
+        panel.sensitivity(["best"])
+
+
+def test_hotelling_of_one_analyte_is_the_squared_t() -> None:
+    for data, options in ((paired_panel(), PAIRED), (parallel_panel(), PARALLEL)):
+        panel = tk.compare_panel(data, **options)
+        found = panel.global_test({"one": ["A1"]}).frame().set_index("test")
+        single = panel.where(analyte="A1").single()
+        assert found.loc["hotelling", "statistic"] == pytest.approx(single.statistic**2)
+        assert found.loc["hotelling", "p_value"] == pytest.approx(single.p_value)
+        for name in ("obrien-ols", "obrien-gls"):
+            assert found.loc[name, "statistic"] == pytest.approx(single.statistic)
+            assert found.loc[name, "p_value"] == pytest.approx(single.p_value)
+
+
+def test_obrien_and_hotelling_from_their_definitions() -> None:
+    data = paired_panel(n=12, m=4)
+    panel = tk.compare_panel(data, **PAIRED)
+    found = panel.global_test().frame().set_index("test")
+    logs = data.assign(L=np.log2(data["AVAL"])).pivot(
+        index="USUBJID", columns=["AVISIT", "PARAMCD"], values="L"
+    )
+    d = (logs["Week 8"] - logs["Baseline"]).to_numpy()
+    ols = stats.ttest_1samp((d / d.std(axis=0, ddof=1)).sum(axis=1), 0)
+    assert found.loc["obrien-ols", "statistic"] == pytest.approx(ols.statistic)
+    assert found.loc["obrien-ols", "p_value"] == pytest.approx(ols.pvalue)
+    t2 = 12 * d.mean(axis=0) @ np.linalg.solve(np.cov(d.T), d.mean(axis=0))
+    assert found.loc["hotelling", "statistic"] == pytest.approx(t2 * (12 - 4) / (4 * 11))
+    assert found.loc["hotelling", "den_df"] == 8
+    r = np.linalg.inv(np.corrcoef(d.T))
+    t = stats.ttest_1samp(d, 0).statistic
+    gls = np.ones(4) @ r @ t / np.sqrt(np.ones(4) @ r @ np.ones(4))
+    assert found.loc["obrien-gls", "statistic"] == pytest.approx(gls)
+
+
+def test_the_sum_of_squares_enumerates_all_exchanges() -> None:
+    data = paired_panel(n=6, m=3)
+    found = tk.compare_panel(data, **PAIRED).global_test().frame().set_index("test")
+    logs = data.assign(L=np.log2(data["AVAL"])).pivot(
+        index="USUBJID", columns=["AVISIT", "PARAMCD"], values="L"
+    )
+    d = (logs["Week 8"] - logs["Baseline"]).to_numpy()
+    sums = [
+        np.sum(stats.ttest_1samp(d * np.array(s)[:, None], 0).statistic ** 2)
+        for s in np.array(np.meshgrid(*[[1, -1]] * 6)).reshape(6, -1).T
+    ]
+    observed = np.sum(stats.ttest_1samp(d, 0).statistic ** 2)
+    assert found.loc["sum-of-squares", "statistic"] == pytest.approx(observed)
+    expected = np.mean(np.array(sums) >= observed - 1e-9)
+    assert found.loc["sum-of-squares", "p_value"] == pytest.approx(expected)
+
+
+def test_more_analytes_than_degrees_of_freedom_are_refused_by_name() -> None:
+    found = tk.compare_panel(paired_panel(n=5, m=8), **PAIRED).global_test().frame()
+    status = found.set_index("test")["status"]
+    assert status["hotelling"].startswith("8 analytes on 4 degrees of freedom")
+    assert status["obrien-ols"] == "ok"
+    with pytest.raises(tk.SpecError, match="names 'IL6', which is no analyte"):
+        tk.compare_panel(paired_panel(), **PAIRED).global_test({"x": ["IL6"]})
+
+
+def test_associations_are_exact_for_few_subjects() -> None:
+    data = paired_panel(n=6, m=2)
+    marker = pd.Series([3.0, 1, 4, 1, 5, 9], index=[f"S{i:02d}" for i in range(6)])
+    table = tk.compare_panel(data, **PAIRED).associate(marker, name="ESR")
+    assert any("With 6 subjects" in note for note in table.notes)
+    logs = data.assign(L=np.log2(data["AVAL"])).pivot(
+        index=["PARAMCD", "USUBJID"], columns="AVISIT", values="L"
+    )
+    for name, rows in (logs["Week 8"] - logs["Baseline"]).groupby(level=0):
+        row = table.where(analyte=name).single()
+        rho = stats.spearmanr(rows, marker).statistic
+        assert row.estimate == pytest.approx(rho)
+        every = [
+            abs(stats.spearmanr(rows, marker.iloc[list(o)]).statistic)
+            for o in permutations(range(6))
+        ][:720]
+        assert row.p_value == pytest.approx(np.mean(np.array(every) >= abs(rho) - 1e-9))
+    with pytest.raises(tk.DataError, match="has a value for none of the 6 subjects"):
+        tk.compare_panel(data, **PAIRED).associate({"X": 1.0}, name="ESR")
+
+
+def test_associations_of_many_subjects_use_t() -> None:
+    data = paired_panel(n=30, m=1)
+    marker = {f"S{i:02d}": float(i * 7 % 30) for i in range(30)}
+    row = tk.compare_panel(data, **PAIRED).associate(marker, name="ESR", adjust="none").single()
+    logs = data.assign(L=np.log2(data["AVAL"])).pivot(index="USUBJID", columns="AVISIT", values="L")
+    truth = stats.spearmanr(logs["Week 8"] - logs["Baseline"], list(marker.values()))
+    assert row.p_value == pytest.approx(truth.pvalue)
+    assert row.ci_low < row.estimate < row.ci_high
+
+
+def test_figures_show_every_analyte() -> None:
+    panel = tk.compare_panel(paired_panel(n=10).assign(LLOQ=18.0), **PAIRED, lloq="LLOQ")
+    n = len(panel)
+    assert len(panel.forest().get_yticks()) == n
+    assert len(panel.heatmap().get_yticks()) == n
+    assert len(panel.detection().patches) == 2 * n
+    drawn = sum(len(c.get_offsets()) for c in panel.volcano().collections)
+    assert drawn == int(panel.frame()["estimate"].notna().sum())
+    labelled = {text.get_text() for text in panel.volcano(level=1.1).texts}
+    assert labelled == set(panel.frame().dropna(subset="estimate")["analyte"])
+    lines = panel.paired_lines("A0")
+    assert len(lines.lines) == 10 + 1
+    arms = tk.compare_panel(parallel_panel(), **PARALLEL)
+    assert len(arms.heatmap().get_xticks()) == 20
+    with pytest.raises(tk.SpecError, match="needs both conditions"):
+        arms.paired_lines("A0")
+    with pytest.raises(tk.SpecError, match="is no analyte"):
+        panel.paired_lines("IL6")
+
+
+def test_a_panel_of_two_contrasts_asks_which_to_draw() -> None:
+    first = paired_panel()
+    extra = first[first["AVISIT"] == "Week 8"].assign(AVISIT="Week 16")
+    panel = tk.compare_panel(pd.concat([first, extra]), **PAIRED)
+    with pytest.raises(tk.SpecError, match="2 contrasts; give contrast="):
+        panel.volcano()
+    assert len(panel.forest(contrast="Week 16 - Baseline").get_yticks()) == 5
+
+
+def test_a_panel_is_a_value() -> None:
+    panel = tk.compare_panel(paired_panel(), **PAIRED)
+    again = pickle.loads(pickle.dumps(panel))
+    pd.testing.assert_frame_equal(panel.frame(), again.frame())
+    pd.testing.assert_frame_equal(panel.sensitivity().frame(), again.sensitivity().frame())
+    with pytest.raises(ValueError, match="read-only"):
+        panel.units[0].y[0, 0] = 0.0

@@ -1,0 +1,70 @@
+"""The check names the crossover design that the data show."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import trialkit as tk
+
+DESIGN = tk.Crossover(
+    subject="ID", sequence="SEQ", period="PER", treatment="TRT", reference="A", outcome=None
+)
+
+
+def notes(sequences: list[str], per: int = 2) -> str:
+    rows = [
+        {"ID": f"{seq}{copy}", "SEQ": seq, "PER": period, "TRT": letter}
+        for seq in sequences
+        for copy in range(per)
+        for period, letter in enumerate(seq, start=1)
+    ]
+    report = tk.check(pd.DataFrame(rows), DESIGN)
+    assert len(report) == 0, report.frame()
+    return " ".join(report.notes)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "name", "is_balanced"),
+    [
+        (["AB", "BA"], "AB/BA", True),
+        (["AA", "AB", "BA", "BB"], "Balaam", True),
+        (["ABB", "BAA"], "partial replicate (ABB/BAA)", True),
+        (["ABAB", "BABA"], "full replicate (ABAB/BABA)", True),
+        (["ABC", "BCA", "CAB", "ACB", "BAC", "CBA"], "Williams 3x3", True),
+        (["ABC", "BCA", "CAB"], "Latin square 3x3", False),
+        (["ADBC", "BACD", "CBDA", "DCAB"], "Williams 4x4", True),
+        (["AB", "BA", "AC", "CA", "BC", "CB"], "incomplete blocks", True),
+        (["ABC", "ACB"], "complete blocks 3x3", False),
+    ],
+)
+def test_designs_by_name_and_balance(sequences: list[str], name: str, is_balanced: bool) -> None:
+    text = notes(sequences)
+    assert f"Design seen: {name}" in text
+    assert ("is not balanced" in text) != is_balanced
+
+
+def test_unequal_sequences_are_said() -> None:
+    rows = [
+        {"ID": f"{seq}{i}", "SEQ": seq, "PER": k + 1, "TRT": seq[k]}
+        for seq, n in (("AB", 7), ("BA", 3))
+        for i in range(n)
+        for k in range(2)
+    ]
+    text = " ".join(tk.check(pd.DataFrame(rows), DESIGN).notes)
+    assert "subjects AB 7, BA 3 (unequal)" in text
+    assert "sequence effect under another name" in text
+
+
+def test_one_deviating_subject_is_a_finding_and_not_another_design() -> None:
+    rows = [
+        {"ID": f"{seq}{i}", "SEQ": seq, "PER": k + 1, "TRT": seq[k]}
+        for seq in ("AB", "BA")
+        for i in range(5)
+        for k in range(2)
+    ]
+    frame = pd.DataFrame(rows)
+    frame.loc[[0, 1], "TRT"] = ["B", "A"]
+    report = tk.check(frame, DESIGN)
+    assert report.frame()["subject"].unique().tolist() == ["AB0"]
+    assert "Design seen: AB/BA" in " ".join(report.notes)

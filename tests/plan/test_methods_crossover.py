@@ -1,0 +1,122 @@
+"""Crossover analyses of a plan give what the functions give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import trialkit as tk
+from trialkit.plan import load_plan, run_plan
+
+HEAD = """[plan]
+title = "A tiny crossover"
+study = "tiny"
+ci_level = 0.9
+
+[data]
+adqs = "adqs.csv"
+
+[design]
+type = "crossover"
+data = "adqs"
+subject = "USUBJID"
+sequence = "SEQ"
+period = "PERIOD"
+treatment = "TRTA"
+reference = "R"
+outcome = "AVAL"
+"""
+ANALYSIS = """
+[[analysis]]
+name = "{name}"
+method = "{method}"
+estimand = {{ treatment = "T against R", population = "all", variable = "AVAL", \
+intercurrent = {{}}, summary = "difference" }}
+{more}
+"""
+ROLES = {
+    "outcome": "AVAL",
+    "subject": "USUBJID",
+    "sequence": "SEQ",
+    "period": "PERIOD",
+    "treatment": "TRTA",
+    "reference": "R",
+}
+
+
+def data(sequences: tuple[str, ...] = ("RT", "TR")) -> pd.DataFrame:
+    rng = np.random.default_rng(6)
+    rows = [
+        {"USUBJID": f"S{i:02d}", "SEQ": seq, "PERIOD": k, "TRTA": t, "AVAL": level + rng.normal()}
+        for i, (seq, level) in enumerate(
+            zip(sequences * 10, 20 + 2 * rng.normal(size=10 * len(sequences)), strict=True)
+        )
+        for k, t in enumerate(seq, start=1)
+    ]
+    frame = pd.DataFrame(rows).round(2)
+    frame["RESP"] = (frame["AVAL"] + (frame["TRTA"] == "T") > 20).astype(int)
+    return frame
+
+
+def planned(folder: Path, frame: pd.DataFrame, method: str, more: str = "", head: str = HEAD):  # type: ignore[no-untyped-def]
+    frame.to_csv(folder / "adqs.csv", index=False)
+    text = head + ANALYSIS.format(name="one", method=method, more=more)
+    (folder / "plan.toml").write_text(text, encoding="utf-8")
+    return run_plan(load_plan(folder / "plan.toml"))
+
+
+def same(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=1e-12)
+
+
+def test_crossover(tmp_path: Path) -> None:
+    run = planned(tmp_path, data(), "crossover", 'df = "satterthwaite"\nlog = true')
+    fit = tk.crossover(data(), **ROLES, df="satterthwaite", log=True)
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    same(run.table("one", "lsmeans").frame(), fit.lsmeans(ci_level=0.9).frame())
+    same(run.table("one", "variance").frame(), fit.variance(ci_level=0.9).frame())
+    same(run.table("one", "type3").frame(), fit.type3().frame())
+
+
+def test_ranks_and_binary(tmp_path: Path) -> None:
+    run = planned(tmp_path, data(), "crossover_rank", "period_adjusted = false")
+    expected = tk.crossover_rank(data(), **ROLES, period_adjusted=False, ci_level=0.9)
+    same(run.table("one", "estimates").frame(), expected.frame())
+    run = planned(tmp_path, data(), "crossover_binary", 'outcome = "RESP"')
+    binary = tk.crossover_binary(data(), **{**ROLES, "outcome": "RESP"}, ci_level=0.9)
+    same(run.table("one", "estimates").frame(), binary.frame())
+
+
+def test_bioequivalence_has_its_own_level(tmp_path: Path) -> None:
+    frame = data(("RTRT", "TRTR"))
+    run = planned(tmp_path, frame, "bioequivalence", 'ema_method = "B"\nlimits = "abel"')
+    expected = tk.bioequivalence(frame, **ROLES, method="B", limits="abel")
+    same(run.table("one", "estimates").frame(), expected.frame())
+    assert expected.frame()["ci_level"].tolist() == [0.9]
+    run = planned(tmp_path, frame, "rsabe")
+    same(run.table("one", "estimates").frame(), tk.rsabe(frame, **ROLES).frame())
+
+
+def test_phases(tmp_path: Path) -> None:
+    frame = data().assign(DAY=lambda d: d["PERIOD"])
+    more = 'phase = "TRTA"\nday = "DAY"\nphase_order = ["R", "T"]\ncorrelation = "independent"'
+    run = planned(tmp_path, frame, "phase_contrast", more, head=HEAD.replace("0.9", "0.95"))
+    fit = tk.phase_contrast(
+        frame,
+        outcome="AVAL",
+        subject="USUBJID",
+        phase="TRTA",
+        day="DAY",
+        reference="R",
+        phase_order=["R", "T"],
+        correlation="independent",
+    )
+    same(run.table("one").frame(), fit.contrasts().frame())
+
+
+def test_roles_that_the_design_lacks_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(tk.SpecError, match="phase, day missing"):
+        planned(tmp_path, data(), "phase_contrast")

@@ -1,0 +1,220 @@
+"""The rows of a crossover trial: who got what in which period, as codes, checked.
+
+One row is one subject in one period. What contradicts that (two rows of a subject in a period,
+a subject in two sequences, an outcome without a treatment) is an error here, because every
+way to go on would be a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from trialkit.data.levels import arm_levels, factor_levels, visit_levels
+from trialkit.data.names import require_columns
+from trialkit.data.vectors import label_codes, number_vector, require_frame
+from trialkit.errors import DataError, SpecError
+from trialkit.typing import BoolArray, FloatArray, IntArray
+
+__all__ = ["CrossoverRows", "contribution_notes", "previous_treatments", "read_crossover"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrossoverRows:
+    """All N rows: `values` (NaN where missing) and codes into the labels; reference first.
+
+    `treatment` is -1 where neither treatment nor outcome is known.
+    """
+
+    outcome: str
+    values: FloatArray
+    subject: IntArray
+    sequence: IntArray
+    period: IntArray
+    treatment: IntArray
+    subjects: tuple[object, ...]
+    sequences: tuple[object, ...]
+    periods: tuple[object, ...]
+    treatments: tuple[object, ...]
+
+    @property
+    def observed(self) -> BoolArray:
+        """Rows (N,) with an outcome."""
+        return ~np.isnan(self.values)
+
+    @property
+    def subject_sequence(self) -> IntArray:
+        """The sequence of each subject."""
+        out = np.zeros(len(self.subjects), dtype=np.int64)
+        out[self.subject] = self.sequence
+        return out
+
+    def matrix(self, values: FloatArray) -> FloatArray:
+        """Values (N,) as subjects by periods, NaN where there is no row."""
+        out = np.full((len(self.subjects), len(self.periods)), np.nan)
+        out[self.subject, self.period] = values
+        return out
+
+
+def read_crossover(
+    data: pd.DataFrame,
+    *,
+    outcome: str,
+    subject: str,
+    sequence: str,
+    period: str,
+    treatment: str,
+    reference: object,
+    period_order: str | Sequence[object] | None = None,
+) -> CrossoverRows:
+    """Codes of all rows of `data`.
+
+    Raises DataError for missing columns or labels, a subject in two sequences or with two rows
+    in a period, a reference that is not a treatment, a single treatment or period.
+    """
+    frame = require_frame(data)
+    columns = [outcome, subject, sequence, period, treatment]
+    if len(set(columns)) < len(columns):
+        raise SpecError(
+            "outcome, subject, sequence, period and treatment are five columns; got "
+            f"{', '.join(columns)}."
+        )
+    require_columns(frame, columns)
+    values = number_vector(frame, outcome)
+    subjects = list(dict.fromkeys(frame[subject].dropna().tolist()))
+    sequences = factor_levels(frame, sequence)
+    periods = _period_levels(frame, period, period_order)
+    treatments = arm_levels(frame, treatment, _required(reference, treatment))
+    who = label_codes(frame, subject, subjects)
+    when = label_codes(frame, period, periods)
+    order = label_codes(frame, sequence, sequences)
+    what = _treatment_codes(frame, treatment, treatments, values)
+    for labels, name in ((treatments, treatment), (periods, period)):
+        if len(labels) < 2:
+            raise DataError(
+                f"Column {name!r} has one label only, {labels[0]!r}; a crossover has at least two."
+            )
+    _refuse_repeats(who, when, subjects, periods)
+    _refuse_two_sequences(who, order, subjects, sequences)
+    return CrossoverRows(
+        outcome=outcome,
+        values=values,
+        subject=who,
+        sequence=order,
+        period=when,
+        treatment=what,
+        subjects=tuple(subjects),
+        sequences=tuple(sequences),
+        periods=tuple(periods),
+        treatments=tuple(treatments),
+    )
+
+
+def previous_treatments(rows: CrossoverRows) -> tuple[IntArray, int]:
+    """Treatment code of the period before each row (N,), -1 in the first; and how many inferred.
+
+    It is read from the subject's own row of that period, with or without an outcome. Where
+    that row is absent, it is what every other subject of the sequence got then; DataError
+    where they differ, or nobody has a row.
+    """
+    given = np.full((len(rows.subjects), len(rows.periods)), -1, dtype=np.int64)
+    given[rows.subject, rows.period] = rows.treatment
+    due = np.full((len(rows.sequences), len(rows.periods)), -1, dtype=np.int64)
+    member = rows.subject_sequence
+    for sequence in range(len(rows.sequences)):
+        for period in range(len(rows.periods)):
+            found = np.unique(given[member == sequence, period])
+            found = found[found >= 0]
+            due[sequence, period] = found[0] if found.size == 1 else -1
+    before = np.where(rows.period > 0, given[rows.subject, rows.period - 1], -1)
+    unknown = (rows.period > 0) & (before < 0)
+    inferred = due[rows.sequence, rows.period - 1]
+    lost = np.flatnonzero(unknown & (inferred < 0) & rows.observed)
+    if lost.size:
+        at = int(lost[0])
+        raise DataError(
+            f"Carryover needs the treatment before period {rows.periods[rows.period[at]]!r} of "
+            f"subject {rows.subjects[rows.subject[at]]!r}: it has no row in the period before, and "
+            f"sequence {rows.sequences[rows.sequence[at]]!r} does not tell ({lost.size} row(s) in "
+            "all). Give that row, with the treatment and an empty outcome."
+        )
+    return np.where(unknown, inferred, before), int((unknown & rows.observed).sum())
+
+
+def contribution_notes(rows: CrossoverRows, analysed: BoolArray) -> tuple[str, ...]:
+    """What the subjects contribute: rows analysed, and subjects by their number of periods."""
+    counts = np.bincount(rows.subject[analysed], minlength=len(rows.subjects))
+    n_periods = len(rows.periods)
+    parts = [
+        f"{int((counts == n).sum())} with {n} of {n_periods} periods"
+        for n in range(n_periods, -1, -1)
+        if (counts == n).any()
+    ]
+    return (
+        f"{int(analysed.sum())} of {analysed.size} rows analysed, of {int((counts > 0).sum())} "
+        f"subjects: {', '.join(parts)}.",
+    )
+
+
+def _required(reference: object, treatment: str) -> object:
+    if reference is None:
+        raise SpecError(f"reference= must name the treatment in column {treatment!r}.")
+    return reference
+
+
+def _period_levels(
+    frame: pd.DataFrame, period: str, order: str | Sequence[object] | None
+) -> list[object]:
+    try:
+        return visit_levels(frame, period, order)
+    except (DataError, SpecError) as error:
+        raise type(error)(
+            str(error).replace("visit_order", "period_order").replace("visits", "periods")
+        ) from None
+
+
+def _treatment_codes(
+    frame: pd.DataFrame, column: str, treatments: Sequence[object], values: FloatArray
+) -> IntArray:
+    missing = frame[column].isna().to_numpy()
+    lost = missing & ~np.isnan(values)
+    if lost.any():
+        raise DataError(
+            f"Column {column!r} is missing in {int(lost.sum())} row(s) with an outcome, the first "
+            f"in row {frame.index[lost][0]!r}; what was given there must be known."
+        )
+    codes = np.full(len(frame), -1, dtype=np.int64)
+    codes[~missing] = label_codes(frame.loc[~missing], column, treatments)
+    return codes
+
+
+def _refuse_repeats(
+    who: IntArray, when: IntArray, subjects: Sequence[object], periods: Sequence[object]
+) -> None:
+    key = who * len(periods) + when
+    found, counts = np.unique(key, return_counts=True)
+    repeated = found[counts > 1]
+    if repeated.size:
+        subject, period = divmod(int(repeated[0]), len(periods))
+        raise DataError(
+            f"{repeated.size} subject-period pair(s) have more than one row, the first subject "
+            f"{subjects[subject]!r} in period {periods[period]!r}; give one row each (choose a "
+            "visit and parameter, or average the visits of a period, first)."
+        )
+
+
+def _refuse_two_sequences(
+    who: IntArray, order: IntArray, subjects: Sequence[object], sequences: Sequence[object]
+) -> None:
+    first = np.full(len(subjects), -1, dtype=np.int64)
+    first[who[::-1]] = order[::-1]
+    strays = np.flatnonzero(first[who] != order)
+    if strays.size:
+        at = int(strays[0])
+        raise DataError(
+            f"Subject {subjects[who[at]]!r} stands in the sequences {sequences[first[who[at]]]!r} "
+            f"and {sequences[order[at]]!r}; a subject has one."
+        )

@@ -1,0 +1,134 @@
+"""Rank correlation of what each analyte did with a marker of the same subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import permutations as orders
+from math import atanh, inf, nan, sqrt, tanh
+
+import numpy as np
+from scipy import special
+
+from trialkit.analyses.panel_choices import PanelOptions
+from trialkit.analyses.panel_units import PanelUnits, completed
+from trialkit.errors import DataError
+from trialkit.kernels.ranks import midranks
+from trialkit.results import Estimate, EstimateTable
+from trialkit.results.estimate import with_hypothesis
+from trialkit.typing import Alternative, FloatArray
+
+__all__ = ["associations"]
+
+# Up to this many subjects every order of the marker is enumerated (9! = 362,880).
+MAX_EXACT = 9
+# Fewer subjects than this and an interval of a rank correlation spans nearly everything.
+FEW = 20
+TIE = 1e-12
+
+
+def associations(
+    units: Sequence[PanelUnits],
+    options: PanelOptions,
+    marker: Mapping[object, float],
+    *,
+    name: str,
+    adjust: str,
+) -> EstimateTable:
+    """Spearman's rho of each analyte with `marker`; keys analyte, contrast."""
+    rule = "half" if options.censoring == "tobit" else options.censoring
+    rows, analytes, contrasts = [], [], []
+    fewest = 10**9
+    for item in units:
+        value = _marker_values(item, marker, name)
+        response = item.response(completed(item, rule))
+        for row, label in enumerate(item.analytes):
+            known = ~(np.isnan(response[row]) | np.isnan(value))
+            x, y = response[row][known], value[known]
+            fewest = min(fewest, x.size)
+            rows.append(_spearman(str(label), x, y, options, rule))
+            analytes.append(label)
+            contrasts.append(item.contrast)
+    notes = []
+    if fewest < FEW:
+        notes.append(
+            f"With {fewest} subjects a rank correlation is nearly undetermined: intervals, not "
+            "p-values, say what these data hold."
+        )
+    table = EstimateTable(
+        estimates=tuple(rows),
+        keys={"analyte": tuple(analytes), "contrast": tuple(contrasts)},
+        variable=f"Spearman correlation with {name}",
+        notes=tuple(notes),
+    )
+    return table if adjust == "none" else table.adjust(adjust, family="contrast")
+
+
+def _marker_values(units: PanelUnits, marker: Mapping[object, float], name: str) -> FloatArray:
+    missing = [subject for subject in units.subjects if subject not in marker]
+    if len(missing) == len(units.subjects):
+        raise DataError(f"{name!r} has a value for none of the {len(missing)} subjects.")
+    return np.array([float(marker.get(subject, nan)) for subject in units.subjects])
+
+
+def _spearman(
+    label: str, x: FloatArray, y: FloatArray, options: PanelOptions, rule: str
+) -> Estimate:
+    """Interval by Fisher's z with the variance of Bonett & Wright (2000)."""
+    substituted = f", censored values by {rule}" if options.censoring != "drop" else ""
+    method = f"Spearman rank correlation{substituted}"
+    n = x.size
+    if n < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        status = "fewer than four subjects, or all values equal"
+        return Estimate.undefined(
+            label=label, status=status, n=n, method=method, scale="standardized"
+        )
+    a, b = midranks(x) - (n + 1) / 2, midranks(y) - (n + 1) / 2
+    length = sqrt(float(a @ a) * float(b @ b))
+    rho = float(np.clip(a @ b / length, -1.0, 1.0))
+    exact = n <= MAX_EXACT
+    p_value = _exact_p(a, b, options.alternative) if exact else _t_p(rho, n, options.alternative)
+    low, high = _interval(rho, n, options)
+    blank = Estimate.undefined(
+        label=label,
+        status="-",
+        n=n,
+        method=with_hypothesis(
+            f"{method}, {'exact' if exact else 't approximation'}", options.alternative, 0.0
+        ),
+        ci_level=options.ci_level,
+        scale="standardized",
+    )
+    return replace(
+        blank, estimate=rho, statistic=rho, p_value=p_value, ci_low=low, ci_high=high, status="ok"
+    )
+
+
+def _exact_p(a: FloatArray, b: FloatArray, alternative: Alternative) -> float:
+    every = np.array(list(orders(range(b.size))), dtype=np.int64)
+    sums = b[every] @ a
+    observed = float(a @ b)
+    slack = TIE * float(a @ a)
+    if alternative == "two-sided":
+        return float(np.mean(np.abs(sums) >= abs(observed) - slack))
+    if alternative == "greater":
+        return float(np.mean(sums >= observed - slack))
+    return float(np.mean(sums <= observed + slack))
+
+
+def _t_p(rho: float, n: int, alternative: Alternative) -> float:
+    rest = max(1 - rho**2, np.finfo(float).tiny)
+    t = rho * sqrt((n - 2) / rest)
+    if alternative == "two-sided":
+        return 2 * float(special.stdtr(n - 2, -abs(t)))
+    return float(special.stdtr(n - 2, t if alternative == "less" else -t))
+
+
+def _interval(rho: float, n: int, options: PanelOptions) -> tuple[float, float]:
+    if abs(rho) >= 1:
+        return (rho, rho)
+    tail = (1 - options.ci_level) / (2 if options.alternative == "two-sided" else 1)
+    half = -float(special.ndtri(tail)) * sqrt((1 + rho**2 / 2) / (n - 3))
+    low = -inf if options.alternative == "less" else atanh(rho) - half
+    high = inf if options.alternative == "greater" else atanh(rho) + half
+    return tanh(low), tanh(high)

@@ -1,0 +1,104 @@
+"""What a comparison of a panel was asked to do, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from trialkit.analyses.choices import check_choice
+from trialkit.errors import SpecError
+from trialkit.results import check_alternative, check_level
+from trialkit.typing import Alternative
+
+__all__ = [
+    "Censoring",
+    "PanelAdjustment",
+    "PanelDesign",
+    "PanelOptions",
+    "PanelTest",
+    "Transform",
+    "Trend",
+]
+
+PanelDesign: TypeAlias = Literal["paired", "parallel", "crossover"]
+Censoring: TypeAlias = Literal["tobit", "half", "half-sqrt2", "ros", "drop"]
+Transform: TypeAlias = Literal["log2", "none"]
+PanelTest: TypeAlias = Literal["t", "welch", "wilcoxon"]
+Trend: TypeAlias = bool | Literal["level"]
+PanelAdjustment: TypeAlias = Literal[
+    "none", "bonferroni", "holm", "hochberg", "hommel", "fdr_bh", "fdr_by", "maxt", "minp"
+]
+
+DESIGNS = ("paired", "parallel", "crossover")
+CENSORING = ("tobit", "half", "half-sqrt2", "ros", "drop")
+ADJUSTMENTS = (
+    "none",
+    "bonferroni",
+    "holm",
+    "hochberg",
+    "hommel",
+    "fdr_bh",
+    "fdr_by",
+    "maxt",
+    "minp",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelOptions:
+    """The choices that change a number, in the words of `compare_panel`."""
+
+    design: str
+    censoring: str
+    transform: str
+    outcome: str
+    test: str
+    moderated: bool
+    trend: Trend
+    robust: bool
+    adjust: str
+    ci_level: float
+    alternative: Alternative
+    null: float
+
+    def __post_init__(self) -> None:
+        check_choice("design", self.design, DESIGNS)
+        check_choice("censoring", self.censoring, CENSORING)
+        check_choice("transform", self.transform, ("log2", "none"))
+        check_choice("outcome", self.outcome, ("level", "change"))
+        check_choice("test", self.test, ("t", "welch", "wilcoxon"))
+        check_choice("adjust", self.adjust, ADJUSTMENTS)
+        check_level(self.ci_level)
+        check_alternative(self.alternative)
+        self._check_moderation()
+        if self.outcome == "change" and self.design != "parallel":
+            raise SpecError(
+                f'outcome="change" is for design="parallel"; a {self.design} design compares '
+                "within subjects already."
+            )
+        if self.test == "welch" and self.design != "parallel":
+            raise SpecError('test="welch" compares two arms: it needs design="parallel".')
+        if self.test == "wilcoxon" and self.design == "crossover":
+            raise SpecError('test="wilcoxon" is offered for paired and parallel designs.')
+        if self.null != 0 and (self.adjust in ("maxt", "minp") or self.test == "wilcoxon"):
+            raise SpecError("null= other than 0 is not offered with rank or permutation tests.")
+
+    def _check_moderation(self) -> None:
+        if self.trend not in (True, False, "level"):
+            raise SpecError(f"trend={self.trend!r} is not offered; allowed: True, False, 'level'.")
+        for name, value in (("trend", self.trend), ("robust", self.robust)):
+            if value and not self.moderated:
+                raise SpecError(f"{name}= is a variant of moderation; give moderated=True.")
+        if self.robust and self.trend:
+            raise SpecError(
+                "robust=True together with trend= is not offered: its trend would be a loess "
+                "fit, another model than the spline of trend= alone."
+            )
+        if not self.moderated:
+            return
+        if self.test != "t":
+            raise SpecError(f'moderated=True moderates a t statistic, not test="{self.test}".')
+        if self.adjust in ("maxt", "minp"):
+            raise SpecError(
+                f'adjust="{self.adjust}" permutes the ordinary t statistic; use moderated=False.'
+            )

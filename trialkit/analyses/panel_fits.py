@@ -1,0 +1,267 @@
+"""The estimate of every analyte of one contrast, each by the route its censoring asks for.
+
+Without a censored value the fit is least squares, whatever the rule; with one, the rule
+decides. What no route can estimate gets a bound and an exact test on detection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+
+import numpy as np
+
+from trialkit.analyses.panel_choices import PanelOptions
+from trialkit.analyses.panel_detection import Detection, detections, exact_test, unestimable
+from trialkit.analyses.panel_moderation import Moderated, moderate
+from trialkit.analyses.panel_ranks import rank_estimate
+from trialkit.analyses.panel_tobit import tobit_between, tobit_within
+from trialkit.analyses.panel_units import PanelUnits, completed, only, present_by_condition
+from trialkit.analyses.panel_welch import welch_fits
+from trialkit.analyses.two_arms import CONSTANT_WITHIN
+from trialkit.errors import SpecError
+from trialkit.kernels.effect_rows import EffectFits, fit_effect, project
+from trialkit.results import Estimate
+from trialkit.typing import FloatArray, IntArray
+
+__all__ = ["ContrastFits", "fit_contrast", "least_squares_rows", "rule_phrase", "tobit_rows_of"]
+
+RULES = {
+    "tobit": "no value beyond a limit",
+    "half": "below LLOQ: LLOQ/2",
+    "half-sqrt2": "below LLOQ: LLOQ/sqrt(2)",
+    "ros": "below LLOQ: regression on order statistics within each condition",
+    "drop": "values beyond a limit left out",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ContrastFits:
+    """Estimates of one contrast in the order of the analytes, and what goes beside them."""
+
+    estimates: tuple[Estimate, ...]
+    detections: tuple[Detection, ...]
+    n_censored: IntArray
+    moderated: Moderated | None
+    notes: tuple[str, ...]
+
+
+def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
+    """Fit all analytes of `units`."""
+    _refuse_right_censored_ros(units, options)
+    found = detections(units)
+    censored = units.n_censored
+    routes = np.array(
+        [_route(item, int(n), options) for item, n in zip(found, censored, strict=True)]
+    )
+    _refuse_combinations(routes, options)
+    estimates: list[Estimate | None] = [None] * len(found)
+    moderated = _least_squares(units, options, np.flatnonzero(routes == "ls"), estimates)
+    for row in np.flatnonzero(routes == "rank"):
+        estimates[row] = rank_estimate(units, int(row), options, rule_phrase(options, censored))
+    _tobit(units, options, np.flatnonzero(routes == "tobit"), estimates)
+    for row in np.flatnonzero(routes == "detection"):
+        estimates[row] = _detected(units, int(row), options)
+    for row in np.flatnonzero(routes == "empty"):
+        estimates[row] = _empty(units, int(row), options)
+    notes = []
+    if options.censoring in ("half", "half-sqrt2") and (units.side == 1).any():
+        notes.append("Values above the upper limit stand at that limit.")
+    if options.censoring == "ros" and (units.side != 0).any():
+        notes.append(
+            "Regression on order statistics takes filled-in values for measured ones: standard "
+            "errors are too small, and which subject gets which value is arbitrary."
+        )
+    return ContrastFits(
+        estimates=tuple(item for item in estimates if item is not None),
+        detections=found,
+        n_censored=censored,
+        moderated=moderated,
+        notes=tuple(notes),
+    )
+
+
+def tobit_rows_of(units: PanelUnits, rule: str) -> IntArray:
+    """The analytes that maximum likelihood for censored values is for."""
+    if rule != "tobit":
+        return np.empty(0, dtype=np.int64)
+    measured = np.array([min(item.measured) for item in detections(units)], dtype=np.int64)
+    return np.flatnonzero((units.n_censored > 0) & (measured > 0)).astype(np.int64)
+
+
+def _route(found: Detection, n_censored: int, options: PanelOptions) -> str:
+    if min(found.present) == 0:
+        return "empty"
+    if sum(found.measured) == 0:
+        return "detection"
+    substituted = options.censoring in ("half", "half-sqrt2")
+    if min(found.measured) == 0 and not substituted:
+        return "detection"
+    if options.test == "wilcoxon":
+        return "rank"
+    return "tobit" if n_censored and options.censoring == "tobit" else "ls"
+
+
+def _refuse_right_censored_ros(units: PanelUnits, options: PanelOptions) -> None:
+    if options.censoring == "ros" and (units.side == 1).any():
+        raise SpecError(
+            f'censoring="ros" is for values below a limit; {int((units.side == 1).sum())} lie '
+            'above theirs. Choose censoring="tobit".'
+        )
+
+
+def _refuse_combinations(routes: np.ndarray, options: PanelOptions) -> None:
+    n_tobit = int(np.sum(routes == "tobit"))
+    if n_tobit and (options.moderated or options.test != "t"):
+        asked = "moderated=True" if options.moderated else f'test="{options.test}"'
+        raise SpecError(
+            f"{asked} is not defined for the tobit fit that {n_tobit} analyte(s) with censored "
+            'values need; choose censoring="half", "half-sqrt2", "ros" or "drop".'
+        )
+
+
+def rule_phrase(options: PanelOptions, censored: IntArray) -> str:
+    """What happened to censored values, or nothing where there were none."""
+    if not censored.any():
+        return ""
+    return f"; {RULES[options.censoring]}"
+
+
+def least_squares_rows(units: PanelUnits, rule: str) -> tuple[FloatArray, FloatArray]:
+    """Responses (m, n) under the rule and the nuisance columns (n, q)."""
+    y = units.response(completed(units, rule))
+    return np.where(np.isnan(y) | ~units.used, np.nan, y), units.nuisance
+
+
+def _least_squares(
+    units: PanelUnits, options: PanelOptions, rows: IntArray, estimates: list[Estimate | None]
+) -> Moderated | None:
+    if rows.size == 0:
+        return None
+    part = only(units, rows)
+    y, nuisance = least_squares_rows(part, options.censoring)
+    if options.test == "welch":
+        fits = welch_fits(part, y, nuisance)
+        df = fits.df_satterthwaite
+        plain = fits.fits
+    else:
+        plain = fit_effect(project(y, nuisance, part.own), part.effect)
+        df = plain.df.astype(np.float64)
+    plain = _without_rounding(plain, y)
+    se = plain.unscaled * np.sqrt(plain.sigma2)
+    moderated = None
+    if options.moderated:
+        moderated = moderate(part, rows, plain, y, options)
+        se, df = moderated.se, moderated.df_total
+    method = _method(units, options, moderated is not None)
+    method += rule_phrase(options, part.n_censored)
+    for place, row in enumerate(rows):
+        estimates[row] = Estimate.from_t(
+            label=str(units.analytes[row]),
+            estimate=float(plain.estimate[place]),
+            se=float(se[place]),
+            df=float(df[place]),
+            n=int(plain.n[place]),
+            method=method,
+            ci_level=options.ci_level,
+            alternative=options.alternative,
+            null=options.null,
+        )
+    return moderated
+
+
+def _without_rounding(fits: EffectFits, y: FloatArray) -> EffectFits:
+    """A residual variance that is rounding error alone is zero."""
+    size = np.nanmax(np.abs(y), axis=1, initial=0.0, where=~np.isnan(y))
+    tiny = fits.sigma2 <= (CONSTANT_WITHIN * size) ** 2
+    return replace(fits, sigma2=np.where(tiny, 0.0, fits.sigma2))
+
+
+def _method(units: PanelUnits, options: PanelOptions, is_moderated: bool) -> str:
+    if options.test == "welch":
+        return "Welch t test, Welch-Satterthwaite df"
+    if units.design == "paired":
+        name = "paired t"
+        if units.y.shape[3] > 1:
+            name = "paired t of the means of draws"
+    elif units.design == "crossover":
+        name = "within-subject differences adjusted for period, t"
+    else:
+        adjusted = units.nuisance.shape[1] > 1 or units.own is not None
+        name = "ANCOVA, t" if adjusted else "Student t, pooled variance"
+    if not is_moderated:
+        return name
+    trend = {True: ", trend in the mean response", "level": ", trend in the mean level"}
+    kind = trend.get(options.trend, "") + (", robust" if options.robust else "")
+    return f"{name}, moderated variances (Smyth 2004{kind})"
+
+
+def _tobit(
+    units: PanelUnits, options: PanelOptions, rows: IntArray, estimates: list[Estimate | None]
+) -> None:
+    if rows.size == 0:
+        return
+    part = only(units, rows)
+    fits = tobit_within(part) if units.is_within else tobit_between(part)
+    for place, row in enumerate(rows):
+        n = int(part.used[place].sum())
+        label = str(units.analytes[row])
+        if not fits.converged[place]:
+            estimates[row] = _without_maximum(units, int(row), options)
+            continue
+        estimates[row] = Estimate.from_t(
+            label=label,
+            estimate=float(fits.estimate[place]),
+            se=float(fits.se[place]),
+            df=float(fits.df[place]),
+            n=n,
+            method=fits.method,
+            ci_level=options.ci_level,
+            alternative=options.alternative,
+            null=options.null,
+        )
+
+
+def _without_maximum(units: PanelUnits, row: int, options: PanelOptions) -> Estimate:
+    """Too few measured values for a maximum: the exact test on detection stands in."""
+    p_value, test = exact_test(units, row, options.alternative)
+    blank = Estimate.undefined(
+        label=str(units.analytes[row]),
+        status="the censored likelihood has no maximum: exact test on detection",
+        n=int(units.used[row].sum()),
+        method=test,
+        ci_level=options.ci_level,
+    )
+    return replace(blank, p_value=p_value, ci_low=-inf, ci_high=inf)
+
+
+def _detected(units: PanelUnits, row: int, options: PanelOptions) -> Estimate:
+    found = unestimable(
+        units,
+        row,
+        ci_level=options.ci_level,
+        alternative=options.alternative,
+        with_bound=options.censoring == "tobit" and options.alternative == "two-sided",
+    )
+    blank = Estimate.undefined(
+        label=str(units.analytes[row]),
+        status=found.status,
+        n=int(units.used[row].sum()),
+        method=found.method,
+        ci_level=options.ci_level,
+    )
+    return replace(blank, p_value=found.p_value, ci_low=found.low, ci_high=found.high)
+
+
+def _empty(units: PanelUnits, row: int, options: PanelOptions) -> Estimate:
+    there = present_by_condition(units, row)
+    status = "no subject with values under both conditions"
+    if min(there) == 0:
+        status = f"no value under {units.conditions[0 if there[0] == 0 else 1]}"
+    return Estimate.undefined(
+        label=str(units.analytes[row]),
+        status=status,
+        n=0,
+        method="none",
+        ci_level=options.ci_level,
+    )

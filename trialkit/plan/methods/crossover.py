@@ -1,0 +1,205 @@
+"""Crossover trials in a plan: the linear model, ranks, binary outcomes, bioequivalence, phases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from trialkit.plan.analysis import AnalysisSpec, ResultTable
+from trialkit.plan.design import VisitOrder
+from trialkit.plan.fields import CiLevel, Column, Label, Level, as_tuple
+from trialkit.typing import Alternative
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Bioequivalence",
+    "Crossover",
+    "CrossoverBinary",
+    "CrossoverRank",
+    "PhaseContrast",
+    "Rsabe",
+    "run_bioequivalence",
+    "run_crossover",
+    "run_crossover_binary",
+    "run_crossover_rank",
+    "run_phase_contrast",
+    "run_rsabe",
+]
+
+Weights = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
+Kind = Literal["reference", "pairwise"] | Mapping[Label, Weights]
+Adjust = Literal[
+    "none", "bonferroni", "sidak", "holm", "hochberg", "hommel", "fdr_bh", "fdr_by", "dunnett",
+    "dunnett-stepdown", "tukey", "mvt",
+]  # fmt: skip
+
+
+class Periods(AnalysisSpec):
+    """One row a subject and period; roles are those of a crossover `[design]`."""
+
+    needs: ClassVar[tuple[str, ...]] = (
+        "outcome",
+        "subject",
+        "sequence",
+        "period",
+        "treatment",
+        "reference",
+    )
+    takes: ClassVar[tuple[str, ...]] = ("period_order",)
+    outcome: Column | None = None
+    subject: Column | None = None
+    sequence: Column | None = None
+    period: Column | None = None
+    treatment: Column | None = None
+    reference: Level | None = None
+    period_order: VisitOrder | None = None
+
+
+class Crossover(Periods):
+    """`method = "crossover"`: the arguments of `trialkit.crossover` and of its contrasts."""
+
+    method: Literal["crossover"]
+    subject_effect: Literal["random", "fixed"] = "random"
+    period_effect: bool = True
+    sequence_effect: bool = True
+    carryover: bool | Literal["self-mixed"] = False
+    baseline: Column | None = None
+    baseline_as: Literal["covariate", "within-subject", "change"] = "covariate"
+    log: bool = False
+    variance_bound: bool = True
+    df: Literal["kenward-roger", "satterthwaite", "containment", "residual", "normal"] | None = None
+    information: Literal["observed", "expected"] = "observed"
+    complete_cases: bool = False
+    kind: Kind = "reference"
+    adjust: Adjust = "none"
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
+class CrossoverRank(Periods):
+    """`method = "crossover_rank"`: the arguments of `trialkit.crossover_rank`."""
+
+    method: Literal["crossover_rank"]
+    period_adjusted: bool = True
+    effect: Literal["treatment", "period", "carryover"] = "treatment"
+    exact: bool | None = None
+    continuity: bool | None = None
+    near_ties: Literal["joined", "as-computed"] = "as-computed"
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
+class CrossoverBinary(Periods):
+    """`method = "crossover_binary"`: the arguments of `trialkit.crossover_binary`."""
+
+    method: Literal["crossover_binary"]
+    event: Level | bool = 1
+    ci_level: CiLevel | None = None
+
+
+class Bioequivalence(Periods):
+    """`method = "bioequivalence"`; `ema_method` is the function's `method`, "A" or "B".
+
+    The level is the method's own (90%), whatever `[plan]` says for the other analyses.
+    """
+
+    method: Literal["bioequivalence"]
+    ema_method: Literal["A", "B"] = "A"
+    df: Literal["containment", "satterthwaite", "kenward-roger"] | None = None
+    information: Literal["observed", "expected"] | None = None
+    limits: Literal["abel"] | Annotated[tuple[float, float], BeforeValidator(as_tuple)] = (
+        0.80,
+        1.25,
+    )
+    interval_level: CiLevel = 0.90
+
+
+class Rsabe(Periods):
+    """`method = "rsabe"`: the arguments of `trialkit.rsabe`."""
+
+    method: Literal["rsabe"]
+
+
+class PhaseContrast(AnalysisSpec):
+    """`method = "phase_contrast"`: the arguments of `trialkit.phase_contrast`."""
+
+    needs: ClassVar[tuple[str, ...]] = ("outcome", "subject", "phase", "day", "reference")
+    method: Literal["phase_contrast"]
+    outcome: Column | None = None
+    subject: Column | None = None
+    phase: Column | None = None
+    day: Column | None = None
+    reference: Level | None = None
+    phase_order: VisitOrder | None = None
+    correlation: Literal["ar1", "independent"] = "ar1"
+    random_subject: bool = True
+    df: Literal["containment", "satterthwaite", "residual", "normal"] | None = None
+    kind: Kind = "reference"
+    adjust: Adjust = "none"
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
+def run_crossover(spec: Crossover, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts between treatments, LS means, term tests and variances of one fit."""
+    from trialkit.analyses.crossover import crossover
+
+    given = spec.arguments()
+    level = {"ci_level": given.pop("ci_level")}
+    tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
+    fit = crossover(frame, **given)
+    return {
+        "contrasts": fit.contrasts(**tests, **level),
+        "lsmeans": fit.lsmeans(**level),
+        "type3": fit.type3(),
+        "variance": fit.variance(**level),
+    }
+
+
+def run_crossover_rank(spec: CrossoverRank, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Hodges-Lehmann estimate with its rank test."""
+    from trialkit.analyses.crossover_rank import crossover_rank
+
+    return {"estimates": crossover_rank(frame, **spec.arguments())}
+
+
+def run_crossover_binary(spec: CrossoverBinary, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Paired tests of a binary outcome."""
+    from trialkit.analyses.crossover_binary import crossover_binary
+
+    return {"estimates": crossover_binary(frame, **spec.arguments())}
+
+
+def run_bioequivalence(spec: Bioequivalence, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Ratios of geometric means against their limits."""
+    from trialkit.analyses.bioequivalence import bioequivalence
+
+    given: dict[str, Any] = spec.arguments()
+    given["method"] = given.pop("ema_method")
+    given["ci_level"] = given.pop("interval_level")
+    return {"estimates": bioequivalence(frame, **given)}
+
+
+def run_rsabe(spec: Rsabe, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """The linearised criterion and its bound."""
+    from trialkit.analyses.rsabe import rsabe
+
+    return {"estimates": rsabe(frame, **spec.arguments())}
+
+
+def run_phase_contrast(spec: PhaseContrast, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts between phases, and their means."""
+    from trialkit.analyses.phase_contrast import phase_contrast
+
+    given = spec.arguments()
+    level = {"ci_level": given.pop("ci_level")}
+    tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
+    fit = phase_contrast(frame, **given)
+    return {"contrasts": fit.contrasts(**tests, **level), "lsmeans": fit.lsmeans(**level)}
