@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from trialkit import studies
     from trialkit.analyses.ancova import ancova
     from trialkit.analyses.bioequivalence import bioequivalence
+    from trialkit.analyses.compare_variances import compare_variances
     from trialkit.analyses.competing_risks import cumulative_incidence, fine_gray, gray_test
     from trialkit.analyses.consort import consort
     from trialkit.analyses.cox import cause_specific, cox
     from trialkit.analyses.crossover import crossover
     from trialkit.analyses.crossover_binary import crossover_binary
+    from trialkit.analyses.crossover_imputation import crossover_reference_based
     from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
     from trialkit.analyses.disposition import ae_withdrawal, disposition
@@ -38,14 +40,18 @@ if TYPE_CHECKING:
         welch_anova,
     )
     from trialkit.analyses.panel import compare_panel
+    from trialkit.analyses.pattern_mixture import pattern_mixture
     from trialkit.analyses.phase_contrast import phase_contrast
+    from trialkit.analyses.pool_rubin import pool_rubin, pool_rubin_test
     from trialkit.analyses.predict_dropout import predict_dropout
     from trialkit.analyses.quade import quade
     from trialkit.analyses.rank_sum import rank_sum
+    from trialkit.analyses.reference_based import reference_based
     from trialkit.analyses.responders import responders
     from trialkit.analyses.risk_ratio import risk_ratio
     from trialkit.analyses.rmst import rmst
     from trialkit.analyses.rsabe import rsabe
+    from trialkit.analyses.tipping_point import tipping_point
     from trialkit.analyses.ttest import ttest
     from trialkit.analyses.van_elteren import van_elteren
     from trialkit.analyses.variance_ratio import variance_ratio
@@ -94,11 +100,13 @@ __all__ = [
     "cause_specific",
     "check",
     "compare_panel",
+    "compare_variances",
     "consort",
     "cox",
     "crossover",
     "crossover_binary",
     "crossover_rank",
+    "crossover_reference_based",
     "cumulative_incidence",
     "disposition",
     "effect_size",
@@ -114,7 +122,10 @@ __all__ = [
     "mmrm",
     "one_way_anova",
     "panel_long",
+    "pattern_mixture",
     "phase_contrast",
+    "pool_rubin",
+    "pool_rubin_test",
     "populations",
     "predict_dropout",
     "quade",
@@ -124,6 +135,7 @@ __all__ = [
     "read",
     "read_luminex",
     "read_npx",
+    "reference_based",
     "responders",
     "risk_ratio",
     "rmst",
@@ -131,6 +143,7 @@ __all__ = [
     "shapiro_wilk",
     "studies",
     "summarize",
+    "tipping_point",
     "ttest",
     "van_elteren",
     "variance_ratio",
@@ -159,6 +172,8 @@ _HOME = {
     "bioequivalence": "analyses.bioequivalence",
     "cause_specific": "analyses.cox",
     "check": "design.check",
+    "compare_variances": "analyses.compare_variances",
+    "crossover_reference_based": "analyses.crossover_imputation",
     "compare_panel": "analyses.panel",
     "consort": "analyses.consort",
     "cox": "analyses.cox",
@@ -179,6 +194,9 @@ _HOME = {
     "missing_patterns": "analyses.missing_patterns",
     "mmrm": "analyses.mmrm",
     "one_way_anova": "analyses.omnibus",
+    "pattern_mixture": "analyses.pattern_mixture",
+    "pool_rubin": "analyses.pool_rubin",
+    "pool_rubin_test": "analyses.pool_rubin",
     "panel_long": "data.panel_reading",
     "phase_contrast": "analyses.phase_contrast",
     "populations": "design.populations",
@@ -188,6 +206,7 @@ _HOME = {
     "randomize_crossover": "design.randomization",
     "rank_sum": "analyses.rank_sum",
     "read": "data.reading",
+    "reference_based": "analyses.reference_based",
     "read_luminex": "data.panel_reading",
     "read_npx": "data.npx",
     "responders": "analyses.responders",
@@ -196,6 +215,7 @@ _HOME = {
     "rsabe": "analyses.rsabe",
     "shapiro_wilk": "analyses.omnibus",
     "summarize": "analyses.descriptive",
+    "tipping_point": "analyses.tipping_point",
     "ttest": "analyses.ttest",
     "van_elteren": "analyses.van_elteren",
     "variance_ratio": "analyses.variance_ratio",

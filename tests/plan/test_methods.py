@@ -46,12 +46,15 @@ AFTER_THE_FIT = {
 RENAMED = {
     tk.mmrm: {"method": "likelihood"},
     MmrmFit.contrasts: {"weights": "lsmeans_weights"},
+    tk.reference_based: {"method": "likelihood"},
+    tk.tipping_point: {"method": "likelihood"},
     tk.bioequivalence: {"method": "ema_method", "ci_level": "interval_level"},
 }
 # Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
 CROSSOVER = {
     *("crossover", "crossover_rank", "crossover_binary"),
     *("bioequivalence", "rsabe", "phase_contrast"),
+    *("reference_based", "tipping_point", "pattern_mixture"),  # test_imputation_methods
 }
 COMMON = set(AnalysisSpec.model_fields)
 
