@@ -19,7 +19,6 @@ from trialkit.plan.methods import (
     responders,
     two_arms,
 )
-from trialkit.plan.methods import all_arms, dropout, linear, repeated, responders, two_arms
 
 __all__ = ["METHODS"]
 
