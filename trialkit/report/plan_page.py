@@ -48,11 +48,14 @@ _ATTRIBUTES = {
 
 
 def plan_figures(run: PlanRun) -> dict[str, bytes]:
-    """A forest plot of each analysis' main table of estimates: file name to SVG."""
+    """A forest plot of each analysis' main table of estimates: file name to SVG.
+
+    A table that mixes scales (a difference beside odds ratios) has no common axis, and no plot.
+    """
     figures = {}
     for number, result in enumerate(run.analyses, start=1):
         main = next(iter(result.tables.values()), None)
-        if isinstance(main, EstimateTable) and len(main) > 0:
+        if isinstance(main, EstimateTable) and len({row.scale for row in main.estimates}) == 1:
             figures[f"figure-{_slug(number, result)}.svg"] = svg_bytes(main.plot)
     return figures
 
