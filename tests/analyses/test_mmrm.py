@@ -334,6 +334,13 @@ def test_conditional_prediction_uses_the_subjects_own_times() -> None:
     np.testing.assert_allclose(ours["prediction"].iloc[rows[~seen]], truth, rtol=1e-7)
 
 
+def test_a_factor_of_one_level_is_named_as_the_user_wrote_it() -> None:
+    data = trial().query("AVISITN == 2")
+    data = data.assign(AVISIT=pd.Categorical(data["AVISITN"]))
+    with pytest.raises(tk.DataError, match=r"one level among the \d+ analysed rows \(2\)"):
+        fit(data, "CHG ~ TRT01P*AVISIT", visit_order=None)
+
+
 def test_marginal_prediction_is_the_mean_with_its_error() -> None:
     data = trial()
     model = fit(data)
@@ -356,6 +363,42 @@ def test_predictions_that_cannot_be_are_refused() -> None:
         model.predict(pd.concat([data, data.iloc[:1]]), conditional=True)
     with pytest.raises(tk.DataError, match="Week 99"):
         model.predict(data.assign(AVISIT="Week 99"), conditional=True)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan])
+def test_conditional_predictions_refuse_weights_that_are_none(weight: float) -> None:
+    data = trial()
+    model = fit(data, weights="W")
+    with pytest.raises(tk.DataError, match="missing or not above zero in 1 row"):
+        model.predict(data.assign(W=data["W"].where(data.index != 4, weight)), conditional=True)
+
+
+def test_conditional_predictions_refuse_a_subject_whose_group_changes() -> None:
+    data = trial()
+    model = fit(data, group="SEX", covariance="compound-symmetry")
+    other = data.assign(SEX=["F", "M", "F", *data["SEX"].tolist()[3:]])
+    with pytest.raises(tk.DataError, match=r"'S-000' changes 'SEX'"):
+        model.predict(other, conditional=True)
+
+
+def test_conditional_predictions_refuse_missing_and_tied_times() -> None:
+    data = trial()
+    model = fit(data, time="ADY", covariance="spatial-exponential")
+    with pytest.raises(tk.DataError, match="1 missing value"):
+        model.predict(data.assign(ADY=data["ADY"].where(data.index != 4)), conditional=True)
+    with pytest.raises(tk.DataError, match="distinct times"):
+        model.predict(data.assign(ADY=14.0), conditional=True)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_prediction_of_an_arm_never_seen_at_a_visit_is_missing(conditional: bool) -> None:
+    data = trial()
+    is_empty = ((data["TRT01P"] != "Placebo") & (data["AVISIT"] == "Week 12")).to_numpy()
+    model = fit(data[~is_empty], drop_aliased=True)
+    wanted = data.assign(CHG=data["CHG"].mask(is_empty))
+    ours = model.predict(wanted, conditional=conditional)
+    assert ours.loc[is_empty, ["prediction", "se"]].isna().all(axis=None)
+    assert ours.loc[~is_empty].notna().all(axis=None)
 
 
 def test_simulated_outcome_has_a_seed_and_the_index_of_the_data() -> None:

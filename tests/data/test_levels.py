@@ -117,3 +117,16 @@ def test_an_order_column_that_does_not_order_is_refused(
 def test_an_order_column_that_is_not_there_is_refused() -> None:
     with pytest.raises(DataError, match="No column 'AVISITN'"):
         visit_levels(frame_of(AVISIT=VISITS), "AVISIT", "AVISITN")
+
+
+def test_text_turned_into_a_category_has_no_order_of_visits() -> None:
+    text = pd.Series(["Baseline", "Week 2", "Week 8", "Week 12"])
+    frame = pd.DataFrame({"AVISIT": text.astype("category")})
+    with pytest.raises(DataError, match="order of the visits"):
+        visit_levels(frame, "AVISIT")
+    given = pd.DataFrame({"AVISIT": pd.Categorical(text, categories=text)})
+    assert visit_levels(given, "AVISIT") == text.tolist()
+    meant = pd.DataFrame({"AVISIT": pd.Categorical(text, ordered=True)})
+    assert visit_levels(meant, "AVISIT")[1] == "Week 12"
+    sound = pd.DataFrame({"AVISIT": text[:3].astype("category")})
+    assert visit_levels(sound, "AVISIT") == text[:3].tolist()

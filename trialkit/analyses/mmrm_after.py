@@ -66,6 +66,11 @@ class Fitted(Protocol):
         """Their covariance (P, P)."""
         ...
 
+    @property
+    def null_space(self) -> FloatArray:
+        """Coefficients (P, k) that change no fitted value."""
+        ...
+
     def residuals(self, *, kind: Literal["raw", "scaled"] = "raw") -> pd.Series:
         """Residuals of the analysed rows."""
         ...
@@ -110,11 +115,19 @@ class AfterFit:
         mean of all subjects with the row's covariates. `conditional`: the mean given the
         outcomes the subject has in `frame` (missing where not observed), and `sd`, the standard
         deviation of the outcome around it at the estimated covariance; an observed outcome is
-        its own prediction. Raises DataError for levels and visits the model does not know.
+        its own prediction. With aliased coefficients, a row the analysed rows do not determine
+        (an arm never seen at a visit) has NaN. Raises DataError for levels and visits the model
+        does not know.
         """
         if not conditional:
             known = self.model_frame.analysed if frame is None else frame
-            return marginal_prediction(self.model_frame, known, coef=self.coef, vcov=self.vcov)
+            return marginal_prediction(
+                self.model_frame,
+                known,
+                coef=self.coef,
+                vcov=self.vcov,
+                null_space=self.null_space,
+            )
         if frame is None:
             raise SpecError(
                 "conditional=True needs a frame: every visit wanted of each subject, with the "
@@ -126,6 +139,7 @@ class AfterFit:
             fit=self.marginal,
             coef=self.coef,
             vcov=self.vcov,
+            null_space=self.null_space,
             columns=self.columns_by_role,
             visits=self.roles.visits,
             groups=self.roles.groups,

@@ -12,6 +12,7 @@ from trialkit.data.model_columns import numeric_column
 from trialkit.data.model_frame import ModelFrame
 from trialkit.data.names import require_columns
 from trialkit.errors import DataError, SpecError
+from trialkit.kernels.estimability import is_estimable
 from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.kernels.mmrm.structures import structure
 from trialkit.kernels.mmrm.subjects import conditional
@@ -30,12 +31,19 @@ def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
 
 
 def marginal_prediction(
-    frame: ModelFrame, data: pd.DataFrame, *, coef: FloatArray, vcov: FloatArray
+    frame: ModelFrame,
+    data: pd.DataFrame,
+    *,
+    coef: FloatArray,
+    vcov: FloatArray,
+    null_space: FloatArray,
 ) -> pd.DataFrame:
-    """Mean and its standard error at each row of `data`."""
+    """Mean and its standard error at each row of `data`, NaN where the fit determines none."""
     rows = frame.rows_for(data)
     se = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", rows, vcov, rows), 0.0))
-    return pd.DataFrame({"prediction": rows @ coef, "se": se}, index=data.index)
+    values = pd.DataFrame({"prediction": rows @ coef, "se": se}, index=data.index)
+    values.loc[~is_estimable(rows, null_space)] = np.nan
+    return values
 
 
 def conditional_prediction(
@@ -45,12 +53,14 @@ def conditional_prediction(
     fit: MarginalFit,
     coef: FloatArray,
     vcov: FloatArray,
+    null_space: FloatArray,
     columns: Mapping[str, str | None],
     visits: tuple[object, ...],
     groups: tuple[object, ...],
 ) -> pd.DataFrame:
     """Mean of each row given the subject's observed outcomes, its se, and the sd around it.
 
+    Mean and se are NaN where the fit determines none (aliased coefficients).
     `columns` maps the roles subject, visit, group, time and weights to column names.
     """
     names = [name for name in columns.values() if name is not None]
@@ -68,7 +78,7 @@ def conditional_prediction(
     slot = (place.subject, place.visit)
     weight = np.ones(len(data))
     if columns["weights"] is not None:
-        weight = numeric_column(data[columns["weights"]], columns["weights"]).to_numpy(np.float64)
+        weight = _weights(data, columns["weights"])
     seen = np.zeros((n, m), dtype=np.bool_)
     seen[slot] = is_seen
     residual = np.zeros((n, m))
@@ -81,10 +91,12 @@ def conditional_prediction(
     own = design[slot] / np.sqrt(weight)[:, None]
     se = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", own, vcov, own), 0.0))
     variance = np.diagonal(result.variance, axis1=1, axis2=2)[slot] / weight
+    mean = x @ coef + result.shift[slot] / np.sqrt(weight)
+    known = is_seen | is_estimable(own, null_space)
     return pd.DataFrame(
         {
-            "prediction": x @ coef + result.shift[slot] / np.sqrt(weight),
-            "se": np.where(is_seen, 0.0, se),
+            "prediction": np.where(known, mean, np.nan),
+            "se": np.where(known, np.where(is_seen, 0.0, se), np.nan),
             "sd": np.where(is_seen, 0.0, np.sqrt(np.maximum(variance, 0.0))),
         },
         index=data.index,
@@ -101,6 +113,33 @@ def _codes(data: pd.DataFrame, name: str, labels: tuple[object, ...]) -> IntArra
             f"it has {', '.join(map(repr, labels))}."
         )
     return codes
+
+
+def _weights(data: pd.DataFrame, name: str) -> FloatArray:
+    values = numeric_column(data[name], name).to_numpy(np.float64)
+    n_bad = int((~(values > 0)).sum())
+    if n_bad:
+        raise DataError(
+            f"Weights {name!r} are missing or not above zero in {n_bad} row(s) of the frame; "
+            "conditional predictions need every row's."
+        )
+    return values
+
+
+def _times(data: pd.DataFrame, name: str, subject: IntArray) -> FloatArray:
+    values = numeric_column(data[name], name).to_numpy(np.float64)
+    if np.isnan(values).any():
+        raise DataError(
+            f"Column {name!r} has {int(np.isnan(values).sum())} missing value(s); conditional "
+            "predictions need every row's time."
+        )
+    ordered = np.lexsort((values, subject))
+    if ((np.diff(subject[ordered]) == 0) & (np.diff(values[ordered]) == 0)).any():
+        raise DataError(
+            f"A subject of the frame has two rows at the same {name!r}; a spatial covariance "
+            "needs distinct times."
+        )
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,12 +174,19 @@ def _place(
         )
     group = np.zeros(n, dtype=np.int64)
     if columns["group"] is not None:
-        group[subject] = _codes(data, columns["group"], groups)
+        own = _codes(data, columns["group"], groups)
+        group[subject] = own
+        strays = np.flatnonzero(group[subject] != own)
+        if strays.size:
+            who = data[columns["subject"]].iloc[strays[:1]].tolist()[0]
+            raise DataError(
+                f"Subject {who!r} changes {columns['group']!r} between visits; a subject has one "
+                "covariance, so the group stays the same."
+            )
     time = None
     if columns["time"] is not None:
         time = np.zeros(counts.shape)
-        values = numeric_column(data[columns["time"]], columns["time"])
-        time[subject, visit] = values.to_numpy(np.float64)
+        time[subject, visit] = _times(data, columns["time"], subject)
     return _Place(subject=subject, visit=visit, group=group, n_visits=len(visits), time=time)
 
 

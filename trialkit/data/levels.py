@@ -9,6 +9,7 @@ Both return the column's own labels, as plain Python values, and only those that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from numbers import Number
 from typing import TYPE_CHECKING
@@ -76,8 +77,10 @@ def visit_levels(
 
     `order` is a list of labels (labels that do not occur are left out) or the name of a
     numeric column with one number a visit, such as AVISITN. Without it the column must be
-    numeric or a Categorical, whose categories are then taken to be in order; a column with a
-    single label needs no order. Raises DataError for text without an order, for a visit that
+    numeric or a Categorical, whose categories are then taken to be in order (but for an
+    unordered one in the alphabet's order where the labels' numbers say another: that is
+    `astype("category")` of text); a column with a single label needs no order. Raises DataError
+    for text without an order, for a visit that
     `order` does not place, and for an order column that gives a visit two numbers or two
     visits one number; SpecError for an order that names a label twice.
 
@@ -108,8 +111,21 @@ def _has_own_order(values: pd.Series, labels: Sequence[object]) -> bool:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return True
+        return values.dtype.ordered or not _is_only_alphabetical(labels)
     return all(isinstance(label, Number) for label in labels)
+
+
+def _is_only_alphabetical(labels: Sequence[object]) -> bool:
+    """Whether labels of one wording stand as the alphabet, and not their numbers, has them."""
+    texts = [label for label in labels if isinstance(label, str)]
+    if len(texts) < len(labels) or texts != sorted(texts):
+        return False
+    parts = [re.fullmatch(r"(\D*?)(\d+)(\D*)", text) for text in texts]
+    numbered = [part for part in parts if part is not None]
+    if len({part.group(1, 3) for part in numbered}) != 1:
+        return False
+    numbers = [int(part[2]) for part in numbered]
+    return numbers != sorted(numbers)
 
 
 def _ordered_by_list(frame: pd.DataFrame, column: str, order: list[object]) -> list[object]:

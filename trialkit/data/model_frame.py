@@ -225,7 +225,7 @@ def _analysed_frame(
         if is_factor(columns[name]) and columns[name].cat.categories.size < 2:
             raise DataError(
                 f"Factor {name!r} has one level among the {rows.size} analysed rows "
-                f"({columns[name].iloc[0]!r}): there is nothing to compare."
+                f"({columns[name].tolist()[0]!r}): there is nothing to compare."
             )
     return pd.DataFrame(columns), notes
 
