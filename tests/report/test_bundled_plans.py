@@ -24,3 +24,20 @@ def test_a_bundled_plan_makes_its_page(path: Path) -> None:
     figures = plan_figures(run)
     page = plan_page(run, figures)
     assert all(analysis.name in page.replace("&gt;", ">") for analysis in run.analyses)
+
+
+def test_a_table_that_mixes_scales_has_no_figure() -> None:
+    (path,) = [path for path in PLANS if path.parent.name == "younger2013"]
+    run = run_plan(load_plan(path))
+    mixed = [
+        number
+        for number, analysis in enumerate(run.analyses, start=1)
+        if len(
+            {row.scale for row in getattr(next(iter(analysis.tables.values())), "estimates", ())}
+        )
+        > 1
+    ]
+    assert mixed
+    drawn = {int(name.split("-")[1]) for name in plan_figures(run)}
+    assert not drawn & set(mixed)
+    assert drawn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from trialkit.errors import SpecError
 from trialkit.figures.saving import svg_bytes
 from trialkit.plan import AnalysisResult, PlanRun
 from trialkit.plan.analysis import ResultTable
@@ -55,8 +56,11 @@ def plan_figures(run: PlanRun) -> dict[str, bytes]:
     figures = {}
     for number, result in enumerate(run.analyses, start=1):
         main = next(iter(result.tables.values()), None)
-        if isinstance(main, EstimateTable) and len({row.scale for row in main.estimates}) == 1:
-            figures[f"figure-{_slug(number, result)}.svg"] = svg_bytes(main.plot)
+        if isinstance(main, EstimateTable) and len(main) > 0:
+            try:
+                figures[f"figure-{_slug(number, result)}.svg"] = svg_bytes(main.plot)
+            except SpecError:  # the table says that it has no picture of its own
+                continue
     return figures
 
 
