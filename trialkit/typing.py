@@ -7,7 +7,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Adjustment", "Alternative", "BoolArray", "FloatArray", "IntArray", "Scale"]
+__all__ = [
+    "Alternative",
+    "BoolArray",
+    "ContrastAdjustment",
+    "FloatArray",
+    "IntArray",
+    "MeanWeights",
+    "Scale",
+]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -22,7 +30,8 @@ Scale: TypeAlias = Literal[
     "difference", "ratio", "mean", "coefficient", "standardized", "probability"
 ]
 
-Adjustment: TypeAlias = Literal[
+# How differences between arms are adjusted for multiplicity.
+ContrastAdjustment: TypeAlias = Literal[
     "none",
     "bonferroni",
     "sidak",
@@ -31,6 +40,11 @@ Adjustment: TypeAlias = Literal[
     "hommel",
     "fdr_bh",
     "fdr_by",
-    "fixed-sequence",
-    "graphical",
+    "dunnett",
+    "dunnett-stepdown",
+    "tukey",
+    "mvt",
 ]
+
+# How LS means average over what they are not reported by.
+MeanWeights: TypeAlias = Literal["equal", "observed", "counterfactual"]

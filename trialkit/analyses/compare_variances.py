@@ -12,11 +12,10 @@ import pandas as pd
 from trialkit.analyses.imputation_problem import Problem, chance, read_problem
 from trialkit.analyses.imputation_variance import Spread
 from trialkit.analyses.reference_based import Strategy
-from trialkit.analyses.reference_grid import MeanWeights
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_level
-from trialkit.typing import FloatArray
+from trialkit.typing import FloatArray, MeanWeights
 
 __all__ = ["compare_variances"]
 

@@ -17,14 +17,13 @@ from trialkit.analyses.crossover_model import CrossoverModel
 from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.linear_fit import Inference, linear_estimates
-from trialkit.analyses.reference_grid import MeanWeights
-from trialkit.analyses.simultaneous import ContrastAdjustment, Multiplicity, adjust_contrasts
+from trialkit.analyses.simultaneous import Multiplicity, adjust_contrasts
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
 from trialkit.results import EstimateTable, TestTable
 from trialkit.results.tables import TestResult
-from trialkit.typing import Alternative, BoolArray, FloatArray
+from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray, MeanWeights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,18 @@ import numpy as np
 
 from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
 from trialkit.analyses.linear_fit import Inference, LinearFit, linear_estimates
-from trialkit.analyses.reference_grid import MeanWeights, Visits, mean_cells, weights_phrase
-from trialkit.analyses.simultaneous import ContrastAdjustment, Multiplicity, adjust_contrasts
+from trialkit.analyses.reference_grid import Visits, mean_cells, weights_phrase
+from trialkit.analyses.simultaneous import Multiplicity, adjust_contrasts
 from trialkit.analyses.term_tests import term_tests
 from trialkit.results import Estimate, EstimateTable, TestTable, check_level
-from trialkit.typing import Alternative, FloatArray, IntArray, Scale
+from trialkit.typing import (
+    Alternative,
+    ContrastAdjustment,
+    FloatArray,
+    IntArray,
+    MeanWeights,
+    Scale,
+)
 
 __all__ = ["LinearEstimates", "with_sums_of_squares"]
 

@@ -17,14 +17,13 @@ from trialkit.analyses.mmrm_covariance import CovarianceFigures
 from trialkit.analyses.mmrm_inference import ContrastInference
 from trialkit.analyses.mmrm_options import Options
 from trialkit.analyses.mmrm_roles import Roles
-from trialkit.analyses.reference_grid import MeanWeights, Visits
-from trialkit.analyses.simultaneous import ContrastAdjustment
+from trialkit.analyses.reference_grid import Visits
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
 from trialkit.kernels.mmrm.fit import MarginalFit
 from trialkit.results import EstimateTable
-from trialkit.typing import Alternative, BoolArray, FloatArray
+from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray, MeanWeights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

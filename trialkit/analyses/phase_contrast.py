@@ -15,7 +15,6 @@ from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.linear_estimates import LinearEstimates
-from trialkit.analyses.simultaneous import ContrastAdjustment
 from trialkit.data.levels import visit_levels
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.data.names import require_columns
@@ -25,7 +24,7 @@ from trialkit.kernels.linear import WaldTest, aliased_columns, least_squares, ol
 from trialkit.kernels.random_intercept import fit_random_intercept
 from trialkit.kernels.serial_correlation import fit_serial
 from trialkit.results import EstimateTable
-from trialkit.typing import Alternative, BoolArray, FloatArray, IntArray
+from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,13 +17,12 @@ from trialkit.analyses.imputation_responder import (
     responder_spread,
 )
 from trialkit.analyses.imputation_variance import Spread, VarianceKind
-from trialkit.analyses.reference_grid import MeanWeights
 from trialkit.analyses.table_facade import ContrastsFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import SpecError
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
-from trialkit.typing import Alternative, FloatArray, Scale
+from trialkit.typing import Alternative, FloatArray, MeanWeights, Scale
 
 __all__ = ["ReferenceBased", "Strategy", "reference_based"]
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import isclose, isfinite, prod
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -23,9 +22,8 @@ from trialkit.data.model_frame import Factor
 from trialkit.errors import SpecError
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["MEAN_WEIGHTS", "Cells", "MeanWeights", "Visits", "mean_cells", "weights_phrase"]
+__all__ = ["MEAN_WEIGHTS", "Cells", "Visits", "mean_cells", "weights_phrase"]
 
-MeanWeights = Literal["equal", "observed", "counterfactual"]
 MEAN_WEIGHTS = {
     "equal": "equal weights",
     "observed": "observed marginal weights",

@@ -19,24 +19,10 @@ from trialkit.errors import DataError, SpecError
 from trialkit.kernels.multivariate_t import DESCRIPTIONS, MaxT, max_t
 from trialkit.kernels.studentized_range import range_critical_value, range_tail
 from trialkit.results import Estimate, EstimateTable
-from trialkit.typing import Alternative, FloatArray
+from trialkit.typing import Alternative, ContrastAdjustment, FloatArray
 
-__all__ = ["ContrastAdjustment", "Multiplicity", "adjust_contrasts"]
+__all__ = ["Multiplicity", "adjust_contrasts"]
 
-ContrastAdjustment = Literal[
-    "none",
-    "bonferroni",
-    "sidak",
-    "holm",
-    "hochberg",
-    "hommel",
-    "fdr_bh",
-    "fdr_by",
-    "dunnett",
-    "dunnett-stepdown",
-    "tukey",
-    "mvt",
-]
 # From the p-values alone, and without an interval of their own.
 STEPWISE = ("holm", "hochberg", "hommel", "fdr_bh", "fdr_by")
 

@@ -14,13 +14,12 @@ from trialkit.analyses.imputation_events import DeltaKind, DeltaWhere
 from trialkit.analyses.imputation_problem import read_problem
 from trialkit.analyses.imputation_variance import VarianceKind
 from trialkit.analyses.reference_based import Strategy
-from trialkit.analyses.reference_grid import MeanWeights
 from trialkit.analyses.table_facade import TableFacade
 from trialkit.analyses.tipping_grid import Deltas, Question, axes_of, parts_of, visit_positions
 from trialkit.errors import SpecError
 from trialkit.results import EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
-from trialkit.typing import Alternative
+from trialkit.typing import Alternative, MeanWeights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from trialkit.plan.analysis import AnalysisSpec, ResultTable
 from trialkit.plan.design import VisitOrder
 from trialkit.plan.fields import CiLevel, Column, Label, Level, as_tuple
-from trialkit.typing import Alternative
+from trialkit.typing import Alternative, ContrastAdjustment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +32,6 @@ __all__ = [
 
 Weights = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 Kind = Literal["reference", "pairwise"] | Mapping[Label, Weights]
-Adjust = Literal[
-    "none", "bonferroni", "sidak", "holm", "hochberg", "hommel", "fdr_bh", "fdr_by", "dunnett",
-    "dunnett-stepdown", "tukey", "mvt",
-]  # fmt: skip
 
 
 class Periods(AnalysisSpec):
@@ -75,7 +71,7 @@ class Crossover(Periods):
     information: Literal["observed", "expected"] = "observed"
     complete_cases: bool = False
     kind: Kind = "reference"
-    adjust: Adjust = "none"
+    adjust: ContrastAdjustment = "none"
     ci_level: CiLevel | None = None
     alternative: Alternative = "two-sided"
     null: float = 0.0
@@ -141,7 +137,7 @@ class PhaseContrast(AnalysisSpec):
     random_subject: bool = True
     df: Literal["containment", "satterthwaite", "residual", "normal"] | None = None
     kind: Kind = "reference"
-    adjust: Adjust = "none"
+    adjust: ContrastAdjustment = "none"
     ci_level: CiLevel | None = None
     alternative: Alternative = "two-sided"
     null: float = 0.0

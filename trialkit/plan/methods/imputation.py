@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from trialkit.plan.analysis import ArmSpec, ResultTable
 from trialkit.plan.design import VisitOrder
 from trialkit.plan.fields import Column, Formula, Label, Level, as_tuple
-from trialkit.typing import Alternative
+from trialkit.typing import Alternative, MeanWeights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class Imputation(ArmSpec):
     covariance: Label = "unstructured"
     group: Column | None = None
     likelihood: Literal["reml", "ml"] = "reml"
-    weights: Literal["equal", "observed", "counterfactual"] = "counterfactual"
+    weights: MeanWeights = "counterfactual"
     delta_where: Literal["after-event", "all"] = "after-event"
     delta_kind: Literal["additive", "multiplicative"] = "additive"
     variance: Literal["jackknife", "bootstrap", "rubin"] = "jackknife"
@@ -76,7 +76,7 @@ class PatternMixture(ArmSpec):
         "ncmv",
     )
     by_arm: bool = False
-    weights: Literal["equal", "observed", "counterfactual"] = "counterfactual"
+    weights: MeanWeights = "counterfactual"
     alternative: Alternative = "two-sided"
     null: float = 0.0
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from trialkit.plan.analysis import ArmSpec, ResultTable
 from trialkit.plan.fields import Column, Formula, Label, Level, OneOrMoreColumns, as_tuple
-from trialkit.typing import Alternative
+from trialkit.typing import Alternative, ContrastAdjustment, MeanWeights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,23 +34,10 @@ class Ancova(ArmSpec):
     vcov: Literal["ols", "HC0", "HC1", "HC2", "HC3", "HC4"] = "ols"
     drop_aliased: bool = False
     kind: Literal["reference", "pairwise"] | Mapping[Label, ArmWeights] = "reference"
-    weights: Literal["equal", "observed", "counterfactual"] = "equal"
+    weights: MeanWeights = "equal"
     at: Mapping[Label, Level] | None = None
     by: OneOrMoreColumns | None = None
-    adjust: Literal[
-        "none",
-        "bonferroni",
-        "sidak",
-        "holm",
-        "hochberg",
-        "hommel",
-        "fdr_bh",
-        "fdr_by",
-        "dunnett",
-        "dunnett-stepdown",
-        "tukey",
-        "mvt",
-    ] = "none"
+    adjust: ContrastAdjustment = "none"
     family: Literal["all"] | None = None
     alternative: Alternative = "two-sided"
     null: float = 0.0

@@ -11,7 +11,7 @@ from trialkit.plan.analysis import ArmSpec, ResultTable
 from trialkit.plan.design import VisitOrder
 from trialkit.plan.fields import Column, Formula, Label, Level, OneOrMoreColumns, as_tuple
 from trialkit.plan.methods.linear import ArmWeights
-from trialkit.typing import Alternative
+from trialkit.typing import Alternative, ContrastAdjustment, MeanWeights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,24 +83,11 @@ class Mmrm(ArmSpec):
     information: Literal["observed", "expected"] = "observed"
     drop_aliased: bool = False
     kind: Literal["reference", "pairwise"] | Mapping[Label, ArmWeights] = "reference"
-    lsmeans_weights: Literal["equal", "observed", "counterfactual"] = "equal"
+    lsmeans_weights: MeanWeights = "equal"
     at: Mapping[Label, Level] | None = None
     by: OneOrMoreColumns | None = None
     visits: ReportedVisits | None = None
-    adjust: Literal[
-        "none",
-        "bonferroni",
-        "sidak",
-        "holm",
-        "hochberg",
-        "hommel",
-        "fdr_bh",
-        "fdr_by",
-        "dunnett",
-        "dunnett-stepdown",
-        "tukey",
-        "mvt",
-    ] = "none"
+    adjust: ContrastAdjustment = "none"
     family: Literal["all"] | None = None
     alternative: Alternative = "two-sided"
     null: float = 0.0
