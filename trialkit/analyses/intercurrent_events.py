@@ -94,7 +94,12 @@ def intercurrent_events(
         key=lambda one: (str(one[0]), after if one[3] is None else one[3], _sortable(one[2]))
     )
     _refuse_conflicts(found)
-    return IntercurrentEvents(events=tuple(found), visits=planned, subject=subject)
+    return IntercurrentEvents(
+        events=tuple(found),
+        visits=planned,
+        subject=subject,
+        strategies=tuple(strategies.items()),
+    )
 
 
 def _check_strategies(strategies: Mapping[object, str]) -> None:

@@ -18,7 +18,7 @@ from trialkit.analyses.intercurrent_outcomes import (
     replaced,
     with_absent,
 )
-from trialkit.data.levels import factor_levels
+from trialkit.data.levels import arm_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import require_frame
 from trialkit.errors import SpecError
@@ -34,6 +34,7 @@ class IntercurrentEvents:
     events: tuple[Event, ...]
     visits: tuple[tuple[object, float], ...]  # label and planned day (NaN if not given), in order
     subject: str
+    strategies: tuple[tuple[object, str], ...]  # of every event looked for, had or not
 
     def __len__(self) -> int:
         return len(self.events)
@@ -100,8 +101,8 @@ class IntercurrentEvents:
 
         Rows that are absent stay absent: a subject that failed and was not seen again would then
         be no failure. With `add_rows` the rows that a composite or while-on-treatment event asks
-        for are made, for subjects with a row in `data`: what never changes within subjects (arm,
-        baseline) or within visits is filled in, the rest left empty.
+        for are made, for subjects and visits that `data` have: what never changes within subjects
+        (arm, baseline) or within visits is filled in, the rest left empty.
 
         Only this column changes: derive changes from baseline and responder flags afterwards.
         Raises SpecError where a composite event has no `composite`.
@@ -112,7 +113,7 @@ class IntercurrentEvents:
         if composite is None and any(event[4] == "composite" for event in governing.values()):
             raise SpecError("'composite' meets an event: give composite=, the outcome it makes.")
         if add_rows:
-            wanted = self._wanted(governing, set(frame[self.subject].tolist()))
+            wanted = self._wanted(governing, frame[self.subject].tolist(), frame[visit].tolist())
             frame = with_absent(frame, wanted, subject=self.subject, visit=visit, outcome=outcome)
         rows = self._rows(frame, visit, outcome)
         if composite is not None:
@@ -134,27 +135,25 @@ class IntercurrentEvents:
         outcome: str,
         visit: str,
         arm: str | None = None,
+        reference: object = None,
         visits: Collection[object] | None = None,
     ) -> pd.DataFrame:
         """What the strategies meet in long `data`, as it is before `apply`.
 
-        One row an event, and arm where that is given: event, strategy, arm, N (subjects of the
-        data), n_subjects (of them, with the event), n_observed and n_missing (outcomes at the
-        visits of `data`, or at those of `visits`, from the event on; an absent row is a missing
-        one). An outcome that several events touch is counted once, with the one that governs.
+        One row an event that was looked for, and arm where that is given: event, strategy, arm,
+        N (subjects of the data), n_subjects (of them, with the event), n_observed and n_missing
+        (outcomes at the visits of `data`, or at those of `visits`, from the event on; an absent
+        row is a missing one). An outcome that several events touch is counted once, with the one
+        that governs.
         """
         frame = require_frame(data)
         require_columns(frame, [self.subject, visit, outcome, *([] if arm is None else [arm])])
         rows = self._rows(frame, visit, outcome)
-        arms = [None] if arm is None else factor_levels(frame, arm)
+        arms = [None] if arm is None else arm_levels(frame, arm, reference)
         labels = [None] * len(frame) if arm is None else frame[arm].tolist()
         own = dict(zip(rows.subjects, labels, strict=True))
         n_seen = observed(rows)
-        counts = {
-            (what, how, label): [0, 0, 0]
-            for what, how in dict.fromkeys((event[1], event[4]) for event in self.events)
-            for label in arms
-        }
+        counts = {(what, how, label): [0, 0, 0] for what, how in self.strategies for label in arms}
         for who, what, how in dict.fromkeys((one[0], one[1], one[4]) for one in self.events):
             if who in own:
                 counts[what, how, own[who]][0] += 1
@@ -226,16 +225,21 @@ class IntercurrentEvents:
         return responsible
 
     def _wanted(
-        self, governing: Mapping[object, Event], present: set[object]
+        self,
+        governing: Mapping[object, Event],
+        subjects: Sequence[object],
+        visits: Sequence[object],
     ) -> list[tuple[object, object]]:
-        """Subject and visit of every outcome that an event makes."""
+        """Subject and visit of every outcome that an event makes, of those the data have."""
+        people, attended = set(subjects), set(visits)
         return [
             (who, label)
             for who, event in governing.items()
             if event[4] in ("composite", "while-on-treatment")
             and event[3] is not None
-            and who in present
+            and who in people
             for label, _ in self.visits[event[3] :]
+            if label in attended
         ]
 
     def _rows(self, frame: pd.DataFrame, visit: str, outcome: str) -> Rows:

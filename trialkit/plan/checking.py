@@ -39,8 +39,8 @@ def check_plan(path: str | PathLike[str]) -> tuple[Finding, ...]:
     """Everything that would stop a plan, and everything unsound in the data of its design.
 
     In this order: the file itself, the data files, the design's columns and the rules of
-    `trialkit.check` on its data, the table of events, then each analysis (columns, formula, filter). Empty when
-    sound.
+    `trialkit.check` on its data, the table of events, then each analysis (columns, formula,
+    filter, events). Empty when sound.
     """
     try:
         plan = load_plan(path)

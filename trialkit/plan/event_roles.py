@@ -32,6 +32,7 @@ class EventRoles:
     visit: str | None
     outcome: str | None
     arm: str | None
+    reference: object
     visits: Mapping[object, float] | tuple[object, ...]
 
     def read(self, table: pd.DataFrame, strategies: Mapping[str, str]) -> IntercurrentEvents:
@@ -88,6 +89,7 @@ def event_roles(plan: Plan, events: Events, spec: AnalysisSpec, frame: pd.DataFr
         visit=visit,
         outcome=_outcome(spec, frame),
         arm=role("arm"),
+        reference=getattr(spec, "reference", None) or getattr(design, "reference", None),
         visits=() if visit is None else _visits(events, frame, visit, design_order(plan, time)),
     )
 
@@ -117,10 +119,11 @@ def _visits(
         return {own.get(key, key): day for key, day in events.visits.items()}
     if events.visits is not None:
         return tuple(events.visits)
+    if isinstance(order, tuple):  # of all visits, which these data need not have
+        return order
     from trialkit.data.levels import visit_levels
 
-    chosen = order if isinstance(order, str | tuple) else None
-    return tuple(visit_levels(frame, visit, chosen))
+    return tuple(visit_levels(frame, visit, order if isinstance(order, str) else None))
 
 
 def _as_key(label: object) -> str:

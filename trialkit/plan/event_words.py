@@ -47,11 +47,15 @@ def _done(how: str, composite: object, n_observed: int, n_missing: int) -> str:
     return {
         TREATMENT_POLICY: f"{after} are kept, {gone}.",
         HYPOTHETICAL: f"{after} are set aside as missing, {gone} already.",
-        COMPOSITE: f"{after} and {gone}, all set to {composite}.",
+        COMPOSITE: f"{after} and {gone}, all set to {_shown(composite)}.",
         WHILE_ON_TREATMENT: (
             f"{after} and {gone}, replaced by the last one observed before the event."
         ),
     }[how]
+
+
+def _shown(composite: object) -> str:
+    return f"{composite:g}" if isinstance(composite, float) else str(composite)
 
 
 def account_table(
@@ -61,7 +65,7 @@ def account_table(
     done = {
         TREATMENT_POLICY: "kept as observed",
         HYPOTHETICAL: "set aside",
-        COMPOSITE: f"set to {composite}",
+        COMPOSITE: f"set to {_shown(composite)}",
         WHILE_ON_TREATMENT: "last before the event",
     }
     handled = [done[str(how)] for how in counts["strategy"].tolist()]

@@ -58,9 +58,11 @@ def event_labels(events: Events, frame: pd.DataFrame) -> tuple[str, ...]:
     """The labels of the events, in order of the data; SpecError for columns or labels unknown."""
     for key, column in named_columns(events):
         require_column(frame, column, place=key)
-    found = [
-        str(label) for label in frame[events.event].dropna().unique().tolist() if str(label).strip()
-    ]
+    given = frame[events.event].dropna().unique().tolist()
+    numbers = [label for label in given if not isinstance(label, str)]
+    if numbers:
+        raise SpecError(f"event: {events.event!r} holds {numbers[0]!r}; events are named by text.")
+    found = [label for label in given if label.strip()]
     if events.labels is None:
         return tuple(found)
     strangers = [label for label in found if label not in events.labels]

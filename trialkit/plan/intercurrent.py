@@ -231,7 +231,14 @@ def _met(
     if set(met.values()) != {TREATMENT_POLICY}:
         done = record.apply(base, outcome=outcome, visit=visit, composite=composite, add_rows=True)
         kept = done[done[visit].isin(visits)].drop(columns="intercurrent").reset_index(drop=True)
-    counts = record.account(base, outcome=outcome, visit=visit, arm=roles.arm, visits=visits)
+    counts = record.account(
+        base,
+        outcome=outcome,
+        visit=visit,
+        arm=roles.arm,
+        reference=roles.reference if roles.arm else None,
+        visits=visits,
+    )
     absent = len(set(roles.everyone(table)) - everyone)
     return Handled(
         frame=kept,
@@ -293,7 +300,8 @@ def _for_imputation(
     within = record.within(
         subjects=set(kept[roles.subject].tolist()), visits=set(kept[visit].tolist())
     )
-    return within.for_imputation(visit, given)
+    events = within.for_imputation(visit, given)
+    return events if events["strategy"].notna().any() else events.drop(columns="strategy")
 
 
 def _listed(labels: Iterable[object]) -> str:

@@ -29,6 +29,9 @@ from trialkit.results import EstimateTable, TestTable
 
 __all__ = ["plan_figures", "plan_page"]
 
+# A longer table (a grid of deltas, a listing of events) is begun; results.json has it whole.
+MOST_ROWS, SHOWN_ROWS = 60, 25
+
 _TABLE_NAMES = {
     "contrasts": "Differences between arms",
     "lsmeans": "Least-squares means",
@@ -89,7 +92,7 @@ def _pictures(number: int, result: AnalysisResult) -> list[tuple[str, str, Pictu
     main = next(iter(result.tables.values()), None)
     if result.pictures:
         return [
-            (f"{stem}{f'-{k}' if k > 1 else ''}.svg", f"{caption}: {result.name}", draw)
+            (f"{stem}{f'-{k}' if k > 1 else ''}.svg", caption, draw)
             for k, (caption, draw) in enumerate(result.pictures.items(), start=1)
         ]
     if isinstance(main, EstimateTable) and len(main) > 0:
@@ -152,11 +155,14 @@ def _analysis(number: int, result: AnalysisResult, figures: Mapping[str, bytes])
         yield element("p", warning, attributes={"class": "note"})
     if result.status != "ok":
         yield element("p", f"No result. {result.status}", attributes={"class": "bad"})
-    for which, found in result.tables.items():
-        yield _table(which, found)
-    for name, caption, _ in _pictures(number, result):
-        if name in figures:
-            yield figure(figures[name], text=_in_words(result, caption), caption=caption)
+    drawn = [
+        figure(figures[name], text=_in_words(result, caption), caption=caption)
+        for name, caption, _ in _pictures(number, result)
+        if name in figures
+    ]
+    tables = [_table(which, found) for which, found in result.tables.items()]
+    # A flow or a map is the result, and its numbers are to be looked up; a forest plot is not.
+    yield from (*drawn, *tables) if result.pictures else (*tables, *drawn)
 
 
 def _call(result: AnalysisResult) -> str:
@@ -176,10 +182,13 @@ def _table(which: str, found: ResultTable) -> Html:
 
 
 def _drawn(caption: str, cells: TextTable) -> Html:
+    rows, n_rows = cells.rows, len(cells.rows)
+    if n_rows > MOST_ROWS:
+        rows, caption = rows[:SHOWN_ROWS], f"{caption} (the first {SHOWN_ROWS} of {n_rows} rows)"
     return table(
         caption=caption,
         headings=cells.headings,
-        groups=[Group(rows=cells.rows)],
+        groups=[Group(rows=rows)],
         is_number=cells.is_number,
         n_keys=cells.n_keys,
     )
@@ -202,7 +211,7 @@ def _methods(found: ResultTable) -> Iterator[Html]:
 def _in_words(result: AnalysisResult, caption: str) -> str:
     """What a figure shows, for those who do not see it."""
     if result.pictures:
-        return f"{caption}. The numbers are in the tables above."
+        return f"{caption}. The numbers are in the tables below."
     cells = readable(next(iter(result.tables.values())))
     rows = []
     for row in cells.rows:

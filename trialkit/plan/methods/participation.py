@@ -90,7 +90,7 @@ def run_consort(spec: Consort, frame: pd.DataFrame) -> Drawn:
     flow = consort(frame, **spec.arguments())
     counts = flow.frame()
     table = frame_table(
-        counts.assign(item=counts["item"].str.replace("^  ", "\u2003", regex=True)),
+        counts.assign(item=counts["item"].str.replace("^  ", "- ", regex=True)),
         keys=["stage", "item", "arm"],
         variable=spec.title,
         method="Counted from the data; every number is cross-footed",
