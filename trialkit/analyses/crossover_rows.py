@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.data.levels import arm_levels, factor_levels, visit_levels
+from trialkit.data.levels import arm_levels, factor_levels, period_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
@@ -87,7 +87,7 @@ def read_crossover(
     _refuse_missing(frame, [subject, period, sequence])
     subjects = frame[subject].unique().tolist()
     sequences = factor_levels(frame, sequence)
-    periods = _period_levels(frame, period, period_order)
+    periods = period_levels(frame, period, period_order)
     treatments = arm_levels(frame, treatment, _required(reference, treatment))
     who = pd.factorize(frame[subject])[0].astype(np.int64)
     when = _codes(frame[period], periods)
@@ -164,17 +164,6 @@ def _required(reference: object, treatment: str) -> object:
     if reference is None:
         raise SpecError(f"reference= must name the treatment in column {treatment!r}.")
     return reference
-
-
-def _period_levels(
-    frame: pd.DataFrame, period: str, order: str | Sequence[object] | None
-) -> list[object]:
-    try:
-        return visit_levels(frame, period, order)
-    except (DataError, SpecError) as error:
-        raise type(error)(
-            str(error).replace("visit_order", "period_order").replace("visits", "periods")
-        ) from None
 
 
 def _treatment_codes(

@@ -74,9 +74,9 @@ def refuse_unseen(patterns: Patterns, covariance: str | PeriodsByVisits) -> None
         _refuse_unseen(patterns, covariance, None)
         return
     seen = patterns.mask.reshape(patterns.n_patterns, covariance.n_periods, -1)
-    of_visits = replace(patterns.bare(), mask=seen.any(axis=1))
+    of_visits = replace(patterns.bare(), mask=np.asarray(seen.any(axis=1)))
     _refuse_unseen(of_visits, covariance.visits, "visits")
-    of_periods = replace(patterns.bare(), mask=seen.any(axis=2))
+    of_periods = replace(patterns.bare(), mask=np.asarray(seen.any(axis=2)))
     _refuse_unseen(of_periods, covariance.periods, "periods")
 
 

@@ -94,7 +94,8 @@ class DirectProduct:
 
     def sigma(self, theta: FloatArray) -> FloatArray:
         """The direct product: (1, p m, p m)."""
-        return np.kron(*self.factors(theta))[None]
+        a, b = self.factors(theta)
+        return _products(a, b)[None]
 
     def natural(self, theta: FloatArray) -> Natural:
         """Natural parameters of A and B; Sigma is linear in either alone, not in both."""
