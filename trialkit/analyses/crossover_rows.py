@@ -19,7 +19,13 @@ from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["CrossoverRows", "contribution_notes", "previous_treatments", "read_crossover"]
+__all__ = [
+    "CrossoverRows",
+    "contribution_frame",
+    "contribution_notes",
+    "previous_treatments",
+    "read_crossover",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,6 +149,23 @@ def previous_treatments(rows: CrossoverRows) -> tuple[IntArray, int]:
             "all). Give that row, with the treatment and an empty outcome."
         )
     return np.where(unknown, inferred, before), int((unknown & rows.observed).sum())
+
+
+def contribution_frame(rows: CrossoverRows, analysed: BoolArray) -> pd.DataFrame:
+    """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
+    seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
+    seen[rows.subject[analysed], rows.period[analysed]] = True
+    return pd.DataFrame(
+        {
+            "subject": list(rows.subjects),
+            "sequence": [rows.sequences[code] for code in rows.subject_sequence],
+            "n_periods": seen.sum(axis=1),
+            "periods": [
+                ", ".join(str(p) for p, s in zip(rows.periods, row, strict=True) if s)
+                for row in seen
+            ],
+        }
+    )
 
 
 def contribution_notes(rows: CrossoverRows, analysed: BoolArray) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ def conditional_prediction(
             "missing where not observed."
         )
     require_columns(data, names)
+    if data.empty:
+        raise DataError("The frame to predict has no rows.")
     x = frame.rows_for(data)
     y = numeric_column(data[frame.outcome].fillna(0.0), frame.outcome).to_numpy(np.float64)
     is_seen = data[frame.outcome].notna().to_numpy()
