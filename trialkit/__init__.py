@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.cox import cause_specific, cox
     from trialkit.analyses.crossover import crossover
     from trialkit.analyses.crossover_binary import crossover_binary
+    from trialkit.analyses.crossover_gee import crossover_gee
     from trialkit.analyses.crossover_imputation import crossover_reference_based
     from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
@@ -106,6 +107,7 @@ __all__ = [
     "cox",
     "crossover",
     "crossover_binary",
+    "crossover_gee",
     "crossover_rank",
     "crossover_reference_based",
     "cumulative_incidence",
@@ -180,6 +182,7 @@ _HOME = {
     "cox": "analyses.cox",
     "crossover": "analyses.crossover",
     "crossover_binary": "analyses.crossover_binary",
+    "crossover_gee": "analyses.crossover_gee",
     "crossover_rank": "analyses.crossover_rank",
     "crossover_reference_based": "analyses.crossover_imputation",
     "cumulative_incidence": "analyses.competing_risks",

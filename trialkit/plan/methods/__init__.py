@@ -41,6 +41,7 @@ METHODS: dict[str, Method] = {
     "crossover": Method(crossover.Crossover, crossover.run_crossover),
     "crossover_rank": Method(crossover.CrossoverRank, crossover.run_crossover_rank),
     "crossover_binary": Method(crossover.CrossoverBinary, crossover.run_crossover_binary),
+    "crossover_gee": Method(crossover.CrossoverGee, crossover.run_crossover_gee),
     "bioequivalence": Method(crossover.Bioequivalence, crossover.run_bioequivalence),
     "rsabe": Method(crossover.Rsabe, crossover.run_rsabe),
     "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
