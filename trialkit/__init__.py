@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.cox import cause_specific, cox
     from trialkit.analyses.crossover import crossover
     from trialkit.analyses.crossover_binary import crossover_binary
+    from trialkit.analyses.crossover_gee import crossover_gee
     from trialkit.analyses.crossover_imputation import crossover_reference_based
     from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.intercurrent_events import intercurrent_events
     from trialkit.analyses.kaplan_meier import kaplan_meier
     from trialkit.analyses.little_mcar import little_mcar
+    from trialkit.analyses.locf_sensitivity import locf_sensitivity
     from trialkit.analyses.logrank import logrank
     from trialkit.analyses.missing_patterns import missing_patterns
     from trialkit.analyses.mmrm import mmrm
@@ -105,6 +107,7 @@ __all__ = [
     "cox",
     "crossover",
     "crossover_binary",
+    "crossover_gee",
     "crossover_rank",
     "crossover_reference_based",
     "cumulative_incidence",
@@ -117,6 +120,7 @@ __all__ = [
     "kruskal_wallis",
     "levene",
     "little_mcar",
+    "locf_sensitivity",
     "logrank",
     "missing_patterns",
     "mmrm",
@@ -178,6 +182,7 @@ _HOME = {
     "cox": "analyses.cox",
     "crossover": "analyses.crossover",
     "crossover_binary": "analyses.crossover_binary",
+    "crossover_gee": "analyses.crossover_gee",
     "crossover_rank": "analyses.crossover_rank",
     "crossover_reference_based": "analyses.crossover_imputation",
     "cumulative_incidence": "analyses.competing_risks",
@@ -190,6 +195,7 @@ _HOME = {
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
     "little_mcar": "analyses.little_mcar",
+    "locf_sensitivity": "analyses.locf_sensitivity",
     "logrank": "analyses.logrank",
     "missing_patterns": "analyses.missing_patterns",
     "mmrm": "analyses.mmrm",

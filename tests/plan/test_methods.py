@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import trialkit as tk
 from trialkit.analyses.crossover_fit import CrossoverFit
+from trialkit.analyses.crossover_gee_fit import CrossoverGeeFit
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.mmrm_fit import MmrmFit
 from trialkit.analyses.mmrm_options import SHORT_NAMES
@@ -38,6 +39,7 @@ AFTER_THE_FIT = {
     "ancova": LinearEstimates.contrasts,
     "mmrm": MmrmFit.contrasts,
     "crossover": CrossoverFit.contrasts,
+    "crossover_gee": CrossoverGeeFit.contrasts,
     "phase_contrast": PhaseFit.contrasts,
 }
 # Arguments under another name in a plan, by function: the plan's own key is `method`, its level
@@ -52,9 +54,10 @@ RENAMED = {
 }
 # Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
 CROSSOVER = {
-    *("crossover", "crossover_rank", "crossover_binary"),
+    *("crossover", "crossover_rank", "crossover_binary", "crossover_gee"),
     *("bioequivalence", "rsabe", "phase_contrast"),
     *("reference_based", "tipping_point", "pattern_mixture"),  # test_imputation_methods
+    "locf_sensitivity",  # test_imputation_methods
 }
 COMMON = set(AnalysisSpec.model_fields)
 

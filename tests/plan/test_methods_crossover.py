@@ -90,6 +90,17 @@ def test_ranks_and_binary(tmp_path: Path) -> None:
     same(run.table("one", "estimates").frame(), binary.frame())
 
 
+def test_estimating_equations(tmp_path: Path) -> None:
+    frame = data().assign(COUNT=lambda d: d["AVAL"].round().astype(int), DAYS=28)
+    more = 'outcome = "COUNT"\nfamily = "poisson"\nexposure = "DAYS"\nvcov = "robust"'
+    run = planned(tmp_path, frame, "crossover_gee", more)
+    roles = {**ROLES, "outcome": "COUNT"}
+    fit = tk.crossover_gee(frame, **roles, family="poisson", exposure="DAYS", vcov="robust")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    same(run.table("one", "coefficients").frame(), fit.coefficients(ci_level=0.9).frame())
+    same(run.table("one", "type3").frame(), fit.type3().frame())
+
+
 def test_bioequivalence_has_its_own_level(tmp_path: Path) -> None:
     frame = data(("RTRT", "TRTR"))
     run = planned(tmp_path, frame, "bioequivalence", 'ema_method = "B"\nlimits = "abel"')

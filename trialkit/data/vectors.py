@@ -10,7 +10,7 @@ from pandas.api import types
 
 from trialkit.data.levels import arm_levels, factor_levels
 from trialkit.data.model_columns import numeric_column, require_labels
-from trialkit.data.names import require_columns
+from trialkit.data.names import require_columns, require_frame
 from trialkit.errors import DataError
 from trialkit.typing import FloatArray, IntArray
 
@@ -22,13 +22,6 @@ __all__ = [
     "require_one_row_each",
     "stratum_codes",
 ]
-
-
-def require_frame(data: object) -> pd.DataFrame:
-    """`data` itself; raises DataError where it is not a DataFrame."""
-    if not isinstance(data, pd.DataFrame):
-        raise DataError(f"data must be a pandas DataFrame, not {type(data).__name__}.")
-    return data
 
 
 def number_vector(frame: pd.DataFrame, column: str) -> FloatArray:

@@ -19,12 +19,14 @@ __all__ = [
     "Bioequivalence",
     "Crossover",
     "CrossoverBinary",
+    "CrossoverGee",
     "CrossoverRank",
     "PhaseContrast",
     "Rsabe",
     "run_bioequivalence",
     "run_crossover",
     "run_crossover_binary",
+    "run_crossover_gee",
     "run_crossover_rank",
     "run_phase_contrast",
     "run_rsabe",
@@ -99,6 +101,28 @@ class CrossoverBinary(Periods):
     ci_level: CiLevel | None = None
 
 
+class CrossoverGee(Periods):
+    """`method = "crossover_gee"`: the arguments of `trialkit.crossover_gee` and its contrasts."""
+
+    method: Literal["crossover_gee"]
+    family: Literal["poisson", "binomial", "gaussian", "ordinal"]
+    event: Level | bool = 1
+    category_order: VisitOrder | None = None
+    exposure: Column | None = None
+    period_effect: bool = True
+    sequence_effect: bool = True
+    carryover: bool | Literal["self-mixed"] = False
+    correlation: Literal["exchangeable", "independence"] | None = None
+    vcov: Literal["mancl-derouen", "robust"] = "mancl-derouen"
+    df: Literal["subjects", "normal"] = "subjects"
+    complete_cases: bool = False
+    kind: Kind = "reference"
+    adjust: ContrastAdjustment = "none"
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
 class Bioequivalence(Periods):
     """`method = "bioequivalence"`; `ema_method` is the function's `method`, "A" or "B".
 
@@ -171,6 +195,21 @@ def run_crossover_binary(spec: CrossoverBinary, frame: pd.DataFrame) -> dict[str
     from trialkit.analyses.crossover_binary import crossover_binary
 
     return {"estimates": crossover_binary(frame, **spec.arguments())}
+
+
+def run_crossover_gee(spec: CrossoverGee, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts between treatments, coefficients and term tests of one marginal model."""
+    from trialkit.analyses.crossover_gee import crossover_gee
+
+    given = spec.arguments()
+    level = {"ci_level": given.pop("ci_level")}
+    tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
+    fit = crossover_gee(frame, **given)
+    return {
+        "contrasts": fit.contrasts(**tests, **level),
+        "coefficients": fit.coefficients(**level),
+        "type3": fit.type3(),
+    }
 
 
 def run_bioequivalence(spec: Bioequivalence, frame: pd.DataFrame) -> dict[str, ResultTable]:
