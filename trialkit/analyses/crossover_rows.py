@@ -23,6 +23,7 @@ __all__ = [
     "CrossoverRows",
     "contribution_frame",
     "contribution_notes",
+    "period_levels",
     "previous_treatments",
     "read_crossover",
 ]
@@ -93,7 +94,7 @@ def read_crossover(
     _refuse_missing(frame, [subject, period, sequence])
     subjects = frame[subject].unique().tolist()
     sequences = factor_levels(frame, sequence)
-    periods = _period_levels(frame, period, period_order)
+    periods = period_levels(frame, period, period_order)
     treatments = arm_levels(frame, treatment, _required(reference, treatment))
     who = pd.factorize(frame[subject])[0].astype(np.int64)
     when = _codes(frame[period], periods)
@@ -189,9 +190,10 @@ def _required(reference: object, treatment: str) -> object:
     return reference
 
 
-def _period_levels(
+def period_levels(
     frame: pd.DataFrame, period: str, order: str | Sequence[object] | None
 ) -> list[object]:
+    """Periods from first to last, by the rules of visits; messages speak of periods."""
     try:
         return visit_levels(frame, period, order)
     except (DataError, SpecError) as error:
