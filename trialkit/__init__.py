@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.intercurrent_events import intercurrent_events
     from trialkit.analyses.kaplan_meier import kaplan_meier
     from trialkit.analyses.little_mcar import little_mcar
+    from trialkit.analyses.locf_sensitivity import locf_sensitivity
     from trialkit.analyses.logrank import logrank
     from trialkit.analyses.missing_patterns import missing_patterns
     from trialkit.analyses.mmrm import mmrm
@@ -120,6 +121,7 @@ __all__ = [
     "kruskal_wallis",
     "levene",
     "little_mcar",
+    "locf_sensitivity",
     "logrank",
     "missing_patterns",
     "mmrm",
@@ -195,6 +197,7 @@ _HOME = {
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
     "little_mcar": "analyses.little_mcar",
+    "locf_sensitivity": "analyses.locf_sensitivity",
     "logrank": "analyses.logrank",
     "missing_patterns": "analyses.missing_patterns",
     "mmrm": "analyses.mmrm",

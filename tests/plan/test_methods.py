@@ -59,6 +59,7 @@ CROSSOVER = {
     *("crossover", "crossover_rank", "crossover_binary", "crossover_gee"),
     *("bioequivalence", "rsabe", "phase_contrast", "n_of_1"),
     *("reference_based", "tipping_point", "pattern_mixture"),  # test_imputation_methods
+    "locf_sensitivity",  # test_imputation_methods
 }
 COMMON = set(AnalysisSpec.model_fields)
 

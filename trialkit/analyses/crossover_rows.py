@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.data.levels import arm_levels, factor_levels, visit_levels
+from trialkit.data.levels import arm_levels, factor_levels, period_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
@@ -23,7 +23,6 @@ __all__ = [
     "CrossoverRows",
     "contribution_frame",
     "contribution_notes",
-    "period_levels",
     "previous_treatments",
     "read_crossover",
 ]
@@ -188,18 +187,6 @@ def _required(reference: object, treatment: str) -> object:
     if reference is None:
         raise SpecError(f"reference= must name the treatment in column {treatment!r}.")
     return reference
-
-
-def period_levels(
-    frame: pd.DataFrame, period: str, order: str | Sequence[object] | None
-) -> list[object]:
-    """Periods from first to last, by the rules of visits; messages speak of periods."""
-    try:
-        return visit_levels(frame, period, order)
-    except (DataError, SpecError) as error:
-        raise type(error)(
-            str(error).replace("visit_order", "period_order").replace("visits", "periods")
-        ) from None
 
 
 def _treatment_codes(

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.crossover_rows import period_levels
-from trialkit.data.levels import arm_levels
+from trialkit.data.levels import arm_levels, period_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
 from trialkit.errors import DataError, SpecError

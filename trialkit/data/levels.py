@@ -20,7 +20,7 @@ from trialkit.errors import DataError, SpecError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["arm_levels", "factor_levels", "visit_levels"]
+__all__ = ["arm_levels", "factor_levels", "period_levels", "visit_levels"]
 
 
 def arm_levels(frame: pd.DataFrame, column: str, reference: object) -> list[object]:
@@ -105,6 +105,20 @@ def visit_levels(
             "an ordered Categorical."
         )
     return labels
+
+
+def period_levels(
+    frame: pd.DataFrame, column: str, order: str | Sequence[object] | None = None
+) -> list[object]:
+    """`visit_levels` of the periods of a crossover; its errors speak of periods."""
+    try:
+        return visit_levels(frame, column, order)
+    except (DataError, SpecError) as error:
+        words = (("visit_order", "period_order"), ("visits", "periods"), ("Visit", "Period"))
+        text = str(error)
+        for visit, period in words:
+            text = text.replace(visit, period)
+        raise type(error)(text) from None
 
 
 def _has_own_order(values: pd.Series, labels: Sequence[object]) -> bool:

@@ -49,6 +49,7 @@ METHODS: dict[str, Method] = {
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
     "reference_based": Method(imputation.ReferenceBased, imputation.run_reference_based),
     "pattern_mixture": Method(imputation.PatternMixture, imputation.run_pattern_mixture),
+    "locf_sensitivity": Method(imputation.LocfSensitivity, imputation.run_locf_sensitivity),
     "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point),
     "kaplan_meier": Method(dropout.KaplanMeier, dropout.run_kaplan_meier),
     "logrank": Method(dropout.Logrank, dropout.run_logrank),
