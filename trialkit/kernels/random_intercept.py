@@ -10,7 +10,7 @@ definite: compound symmetry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import optimize
@@ -63,9 +63,16 @@ class InterceptFit:
     strata: Strata
     phi: FloatArray
     gamma: FloatArray
+    # By kind of information: contrasts and variances ask for the same.
+    known: dict[bool, SmallSample] = field(default_factory=dict)
 
     def small_sample(self, *, expected: bool) -> SmallSample:
         """What Kenward-Roger and Satterthwaite need; parameters (between, within), scaled."""
+        if expected not in self.known:
+            self.known[expected] = self._small_sample(expected=expected)
+        return self.known[expected]
+
+    def _small_sample(self, *, expected: bool) -> SmallSample:
         scale = self.basis.scale**2
         between, within = self.between / scale, self.within / scale
         value = within + self.strata.size * between
@@ -205,7 +212,7 @@ class _Profile:
             )
         if best == 0 and self.at(0.0).slope >= 0:
             return 0.0
-        u = optimize.brentq(self._slope, left, right, xtol=1e-15, rtol=1e-14)
+        u = optimize.brentq(self._slope, left, right, xtol=1e-13, rtol=1e-13)
         return self._ratio(float(u))
 
     def _deviances(self, grid: FloatArray) -> FloatArray:
@@ -230,7 +237,7 @@ class _Profile:
 
 
 def _log_pivots(pooled: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """log of the Schur complement (g,) of the outcome, and log|X'WX| (g,), of (g, P + 1, P + 1)."""
+    """Logs of the outcome's Schur complement (g,) and of |X'WX| (g,), of (g, P + 1, P + 1)."""
     try:
         pivots = 2 * np.log(np.diagonal(np.linalg.cholesky(pooled), axis1=1, axis2=2))
         return pivots[:, -1], pivots[:, :-1].sum(axis=1)
