@@ -24,6 +24,7 @@ from trialkit.analyses.crossover_model import (
     Predictor,
     build_model,
     check_baseline,
+    check_carryover,
 )
 from trialkit.analyses.crossover_rows import read_crossover
 from trialkit.analyses.crossover_variance import Variances
@@ -133,8 +134,7 @@ def crossover(
     check_choice("subject_effect", subject_effect, ("random", "fixed"))
     check_choice("baseline_as", baseline_as, ("covariate", "within-subject", "change"))
     check_choice("information", information, ("observed", "expected"))
-    if carryover not in (True, False, "self-mixed"):
-        raise SpecError(f"carryover={carryover!r} is not offered; allowed: False, True, self-mixed")
+    check_carryover(carryover)
     if df is not None:
         check_choice("df", df, DF_PHRASES)
     is_random = subject_effect == "random"

@@ -21,7 +21,15 @@ from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.within_subject import deviations, within_aliased
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["BaselineUse", "Carryover", "CrossoverModel", "Predictor", "build_model"]
+__all__ = [
+    "BaselineUse",
+    "Carryover",
+    "CrossoverModel",
+    "Predictor",
+    "build_model",
+    "check_baseline",
+    "check_carryover",
+]
 
 BaselineUse = Literal["covariate", "within-subject", "change"]
 Carryover = Literal["self-mixed"] | bool
@@ -285,3 +293,9 @@ def check_baseline(predictor: Predictor) -> None:
     """Raise SpecError for a use of the baseline without one."""
     if predictor.baseline is None and predictor.baseline_as != "covariate":
         raise SpecError(f"baseline_as={predictor.baseline_as!r} needs baseline=.")
+
+
+def check_carryover(carryover: object) -> None:
+    """Raise SpecError for a carryover that is not offered."""
+    if carryover not in (True, False, "self-mixed"):
+        raise SpecError(f"carryover={carryover!r} is not offered; allowed: False, True, self-mixed")

@@ -18,14 +18,20 @@ from trialkit.data.levels import (
     coded_labels,
     factor_levels,
     level_codes,
-    visit_levels,
+    period_levels,
 )
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["CrossoverRows", "contribution_notes", "previous_treatments", "read_crossover"]
+__all__ = [
+    "CrossoverRows",
+    "contribution_frame",
+    "contribution_notes",
+    "previous_treatments",
+    "read_crossover",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,7 +100,7 @@ def read_crossover(
     when, found_periods = _complete(frame, period)
     order, found_sequences = _complete(frame, sequence)
     sequences = factor_levels(frame, sequence)
-    periods = _period_levels(frame, period, period_order)
+    periods = period_levels(frame, period, period_order)
     treatments = arm_levels(frame, treatment, _required(reference, treatment))
     when = level_codes(when, found_periods, periods)
     order = level_codes(order, found_sequences, sequences)
@@ -151,6 +157,23 @@ def previous_treatments(rows: CrossoverRows) -> tuple[IntArray, int]:
     return np.where(unknown, inferred, before), int((unknown & rows.observed).sum())
 
 
+def contribution_frame(rows: CrossoverRows, analysed: BoolArray) -> pd.DataFrame:
+    """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
+    seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
+    seen[rows.subject[analysed], rows.period[analysed]] = True
+    return pd.DataFrame(
+        {
+            "subject": list(rows.subjects),
+            "sequence": [rows.sequences[code] for code in rows.subject_sequence],
+            "n_periods": seen.sum(axis=1),
+            "periods": [
+                ", ".join(str(p) for p, s in zip(rows.periods, row, strict=True) if s)
+                for row in seen
+            ],
+        }
+    )
+
+
 def contribution_notes(rows: CrossoverRows, analysed: BoolArray) -> tuple[str, ...]:
     """What the subjects contribute: rows analysed, and subjects by their number of periods."""
     counts = np.bincount(rows.subject[analysed], minlength=len(rows.subjects))
@@ -170,17 +193,6 @@ def _required(reference: object, treatment: str) -> object:
     if reference is None:
         raise SpecError(f"reference= must name the treatment in column {treatment!r}.")
     return reference
-
-
-def _period_levels(
-    frame: pd.DataFrame, period: str, order: str | Sequence[object] | None
-) -> list[object]:
-    try:
-        return visit_levels(frame, period, order)
-    except (DataError, SpecError) as error:
-        raise type(error)(
-            str(error).replace("visit_order", "period_order").replace("visits", "periods")
-        ) from None
 
 
 def _treatment_codes(

@@ -23,7 +23,14 @@ from trialkit.typing import IntArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["arm_levels", "coded_labels", "factor_levels", "level_codes", "visit_levels"]
+__all__ = [
+    "arm_levels",
+    "coded_labels",
+    "factor_levels",
+    "level_codes",
+    "period_levels",
+    "visit_levels",
+]
 
 
 def arm_levels(frame: pd.DataFrame, column: str, reference: object) -> list[object]:
@@ -108,6 +115,20 @@ def visit_levels(
             "an ordered Categorical."
         )
     return labels
+
+
+def period_levels(
+    frame: pd.DataFrame, column: str, order: str | Sequence[object] | None = None
+) -> list[object]:
+    """`visit_levels` of the periods of a crossover; its errors speak of periods."""
+    try:
+        return visit_levels(frame, column, order)
+    except (DataError, SpecError) as error:
+        words = (("visit_order", "period_order"), ("visits", "periods"), ("Visit", "Period"))
+        text = str(error)
+        for visit, period in words:
+            text = text.replace(visit, period)
+        raise type(error)(text) from None
 
 
 def _has_own_order(values: pd.Series, labels: Sequence[object]) -> bool:
