@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.logrank import logrank
     from trialkit.analyses.missing_patterns import missing_patterns
     from trialkit.analyses.mmrm import mmrm
+    from trialkit.analyses.n_of_1 import n_of_1
     from trialkit.analyses.omnibus import (
         kruskal_wallis,
         levene,
@@ -124,6 +125,7 @@ __all__ = [
     "logrank",
     "missing_patterns",
     "mmrm",
+    "n_of_1",
     "one_way_anova",
     "panel_long",
     "pattern_mixture",
@@ -199,6 +201,7 @@ _HOME = {
     "logrank": "analyses.logrank",
     "missing_patterns": "analyses.missing_patterns",
     "mmrm": "analyses.mmrm",
+    "n_of_1": "analyses.n_of_1",
     "one_way_anova": "analyses.omnibus",
     "panel_long": "data.panel_reading",
     "pattern_mixture": "analyses.pattern_mixture",

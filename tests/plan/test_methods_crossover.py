@@ -137,6 +137,17 @@ def test_phases(tmp_path: Path) -> None:
     same(run.table("one").frame(), fit.contrasts().frame())
 
 
+def test_n_of_1(tmp_path: Path) -> None:
+    frame = data(("RTRT", "TRTR", "RTTR")).assign(CYCLE=lambda d: (d["PERIOD"] + 1) // 2)
+    run = planned(tmp_path, frame, "n_of_1", 'cycle = "CYCLE"\ntau2 = "paule-mandel"')
+    roles = {k: v for k, v in ROLES.items() if k != "sequence"}
+    fit = tk.n_of_1(frame, **roles, cycle="CYCLE", tau2="paule-mandel")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    same(run.table("one", "by_subject").frame(), fit.by_subject(ci_level=0.9).frame())
+    same(run.table("one", "shrunken").frame(), fit.shrunken(ci_level=0.9).frame())
+    same(run.table("one", "heterogeneity").frame(), fit.heterogeneity().frame())
+
+
 def test_roles_that_the_design_lacks_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(tk.SpecError, match="phase, day missing"):
         planned(tmp_path, data(), "phase_contrast")

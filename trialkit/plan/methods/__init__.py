@@ -44,6 +44,7 @@ METHODS: dict[str, Method] = {
     "crossover_gee": Method(crossover.CrossoverGee, crossover.run_crossover_gee),
     "bioequivalence": Method(crossover.Bioequivalence, crossover.run_bioequivalence),
     "rsabe": Method(crossover.Rsabe, crossover.run_rsabe),
+    "n_of_1": Method(crossover.NOf1, crossover.run_n_of_1),
     "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
     "reference_based": Method(imputation.ReferenceBased, imputation.run_reference_based),

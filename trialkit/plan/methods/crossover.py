@@ -1,4 +1,4 @@
-"""Crossover trials in a plan: the linear model, ranks, binary outcomes, bioequivalence, phases."""
+"""Crossover trials in a plan: linear and marginal models, ranks, bioequivalence, phases, series."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "CrossoverBinary",
     "CrossoverGee",
     "CrossoverRank",
+    "NOf1",
     "PhaseContrast",
     "Rsabe",
     "run_bioequivalence",
@@ -28,6 +29,7 @@ __all__ = [
     "run_crossover_binary",
     "run_crossover_gee",
     "run_crossover_rank",
+    "run_n_of_1",
     "run_phase_contrast",
     "run_rsabe",
 ]
@@ -146,6 +148,30 @@ class Rsabe(Periods):
     method: Literal["rsabe"]
 
 
+class NOf1(AnalysisSpec):
+    """`method = "n_of_1"`: the arguments of `trialkit.n_of_1` and of its contrasts."""
+
+    needs: ClassVar[tuple[str, ...]] = ("outcome", "subject", "treatment", "reference")
+    takes: ClassVar[tuple[str, ...]] = ("period", "period_order")
+    method: Literal["n_of_1"]
+    outcome: Column | None = None
+    subject: Column | None = None
+    treatment: Column | None = None
+    reference: Level | None = None
+    period: Column | None = None
+    cycle: Column | None = None
+    trend: bool = False
+    variances: Literal["common", "by-subject"] = "common"
+    correlation: Literal["independent", "ar1"] = "independent"
+    log: bool = False
+    tau2: Literal["reml", "paule-mandel", "dersimonian-laird"] = "reml"
+    ci: Literal["hksj", "normal"] = "hksj"
+    period_order: VisitOrder | None = None
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
 class PhaseContrast(AnalysisSpec):
     """`method = "phase_contrast"`: the arguments of `trialkit.phase_contrast`."""
 
@@ -230,6 +256,22 @@ def run_rsabe(spec: Rsabe, frame: pd.DataFrame) -> dict[str, ResultTable]:
     from trialkit.analyses.rsabe import rsabe
 
     return {"estimates": rsabe(frame, **spec.arguments())}
+
+
+def run_n_of_1(spec: NOf1, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """The mean effect, each subject's own, their predictions, and whether they differ."""
+    from trialkit.analyses.n_of_1 import n_of_1
+
+    given = spec.arguments()
+    level = {"ci_level": given.pop("ci_level")}
+    tests = {key: given.pop(key) for key in ("alternative", "null")}
+    fit = n_of_1(frame, **given)
+    return {
+        "contrasts": fit.contrasts(**tests, **level),
+        "by_subject": fit.by_subject(**tests, **level),
+        "shrunken": fit.shrunken(**level),
+        "heterogeneity": fit.heterogeneity(),
+    }
 
 
 def run_phase_contrast(spec: PhaseContrast, frame: pd.DataFrame) -> dict[str, ResultTable]:
