@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -91,7 +91,7 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
         analysed = analysed & (counts == len(rows.periods))[rows.subject]
         notes.append("Complete cases only: subjects with every period, as asked.")
     _require_levels(rows, analysed)
-    subject_codes, subjects = pd.factorize(rows.subject[analysed])
+    subject_codes, subjects = _compressed(rows.subject[analysed], len(rows.subjects))
     factors, covariates = _effects(rows, predictor, baseline, analysed)
     if predictor.carryover is not False:
         notes.append(CARRYOVER_NOTE)
@@ -105,20 +105,17 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
         values[analysed],
         {name: (codes[analysed], levels) for name, (codes, levels) in factors.items()},
         {name: column[analysed] for name, column in covariates.items()},
+        outcome=_outcome_name(rows.outcome, predictor),
+        spelling=lambda name: _spelt(name, rows),
         rows=np.flatnonzero(analysed),
         n_rows=analysed.size,
-        subject=subject_codes.astype(np.int64),
-    )
-    built = replace(
-        built,
-        outcome=_outcome_name(rows.outcome, predictor),
-        columns=tuple(_spelt(name, rows) for name in built.columns),
+        subject=subject_codes,
         notes=(*contribution_notes(rows, analysed), *notes),
     )
     model = CrossoverModel(
         frame=built,
-        subject=subject_codes.astype(np.int64),
-        subjects=tuple(rows.subjects[code] for code in subjects),
+        subject=subject_codes,
+        subjects=tuple(rows.subjects[code] for code in subjects.tolist()),
         sequence=rows.sequence[analysed],
         period=rows.period[analysed],
         treatment=rows.treatment[analysed],
@@ -128,6 +125,12 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
     )
     _require_determined(model, predictor)
     return model
+
+
+def _compressed(codes: IntArray, n: int) -> tuple[IntArray, IntArray]:
+    """Codes (m,) below `n` without gaps, and the codes that occur, in order."""
+    occurs = np.bincount(codes, minlength=n) > 0
+    return (np.cumsum(occurs) - 1)[codes], np.flatnonzero(occurs)
 
 
 def _outcome(

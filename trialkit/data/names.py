@@ -37,13 +37,22 @@ def require_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
             raise SpecError(
                 f"A column is given by its name, not by a {type(name).__name__} of values."
             )
-        found = int((frame.columns == name).sum())
+        found = _occurrences(frame.columns, name)
         if found == 0:
             raise DataError(
                 f"No column {name!r} in the data{near_names(name, frame.columns.tolist())}."
             )
         if found > 1:
             raise DataError(f"Column {name!r} stands {found} times in the data; keep one.")
+
+
+def _occurrences(columns: pd.Index, name: object) -> int:
+    import pandas as pd
+
+    # A hash look-up; indexes of other kinds read text as a date or as part of a key.
+    if type(columns) is pd.Index and columns.is_unique:
+        return int(name in columns)
+    return int((columns == name).sum())
 
 
 def near_names(name: str, present: Sequence[object]) -> str:
