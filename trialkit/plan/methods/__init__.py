@@ -42,14 +42,17 @@ METHODS: dict[str, Method] = {
     "crossover": Method(crossover.Crossover, crossover.run_crossover),
     "crossover_rank": Method(crossover.CrossoverRank, crossover.run_crossover_rank),
     "crossover_binary": Method(crossover.CrossoverBinary, crossover.run_crossover_binary),
+    "crossover_gee": Method(crossover.CrossoverGee, crossover.run_crossover_gee),
     "bioequivalence": Method(crossover.Bioequivalence, crossover.run_bioequivalence),
     "rsabe": Method(crossover.Rsabe, crossover.run_rsabe),
+    "n_of_1": Method(crossover.NOf1, crossover.run_n_of_1),
     "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
     "reference_based": Method(
         imputation.ReferenceBased, imputation.run_reference_based, has_events=True
     ),
     "pattern_mixture": Method(imputation.PatternMixture, imputation.run_pattern_mixture),
+    "locf_sensitivity": Method(imputation.LocfSensitivity, imputation.run_locf_sensitivity),
     "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point, has_events=True),
     "compare_variances": Method(
         imputation.CompareVariances, imputation.run_compare_variances, has_events=True

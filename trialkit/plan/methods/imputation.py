@@ -1,4 +1,4 @@
-"""Imputation of those who left: reference-based, tipping point, pattern mixture, crossover."""
+"""Imputation of those who left: reference-based, tipping point, pattern mixture, LOCF."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = [
     "CompareVariances",
     "CrossoverReferenceBased",
+    "LocfSensitivity",
     "PatternMixture",
     "ReferenceBased",
     "TippingPoint",
     "run_compare_variances",
     "run_crossover_reference_based",
+    "run_locf_sensitivity",
     "run_pattern_mixture",
     "run_reference_based",
     "run_tipping_point",
@@ -90,6 +92,21 @@ class CompareVariances(ImputationModel):
     def draws(self) -> bool:
         """One of the two variances is over draws."""
         return True
+
+
+class LocfSensitivity(ArmSpec):
+    """`method = "locf_sensitivity"`: the arguments of `trialkit.locf_sensitivity`."""
+
+    needs: ClassVar[tuple[str, ...]] = ("subject", "visit", "arm", "reference")
+    takes: ClassVar[tuple[str, ...]] = ("visit_order",)
+    method: Literal["locf_sensitivity"]
+    formula: Formula
+    subject: Column | None = None
+    visit: Column | None = None
+    visit_order: VisitOrder | None = None
+    weights: MeanWeights = "equal"
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
 
 
 class PatternMixture(ArmSpec):
@@ -162,6 +179,13 @@ def run_reference_based(
 
     result = reference_based(data=frame, **_arguments(spec, events))
     return {"contrasts": result.contrasts, "lsmeans": result.lsmeans}
+
+
+def run_locf_sensitivity(spec: LocfSensitivity, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts of the arms at each visit, the last observation carried forward."""
+    from trialkit.analyses.locf_sensitivity import locf_sensitivity
+
+    return {"contrasts": locf_sensitivity(data=frame, **spec.arguments())}
 
 
 def run_pattern_mixture(spec: PatternMixture, frame: pd.DataFrame) -> dict[str, ResultTable]:
