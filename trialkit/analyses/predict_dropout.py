@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
-from trialkit.analyses.cox import log_ratio_rows
+from trialkit.analyses.cox_table import log_ratio_rows
 from trialkit.analyses.event_times import (
     event_flags,
     names_of,
