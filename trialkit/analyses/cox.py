@@ -54,8 +54,9 @@ def cox(
     (discrete time). `robust=True` gives Lin and Wei's sandwich errors. Rows with a missing
     value are excluded and counted.
 
-    Assumes that hazards are proportional; `.proportional_hazards()` tests it, `rmst` does
-    without. `.tests()`, `.baseline_hazard()` and the log likelihoods complete the fit.
+    Assumes that hazards are proportional (`.proportional_hazards()` tests it, `rmst` does
+    without) and censoring independent of the event given the covariates, which cannot be tested.
+    `.tests()`, `.baseline_hazard()` and the log likelihoods complete the fit.
 
     Raises DataError for aliased or constant covariates, ConvergenceError where a coefficient
     runs to infinity.

@@ -209,7 +209,8 @@ def kaplan_meier(
     survival) or "plain". Where the curve is one or zero, log-log has no interval and `status`
     says so. Rows without time or event are excluded and counted.
 
-    Assumes that censored subjects would have gone on like those still followed. For the time to
+    Assumes that censored subjects would have gone on like those still followed, which cannot be
+    tested. For the time to
     one reason among several, use `cumulative_incidence`: one minus Kaplan-Meier then counts
     every other reason as if it could not have happened.
 
