@@ -14,6 +14,7 @@ from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
 from trialkit.analyses.back_transform import as_ratios
 from trialkit.analyses.crossover_inference import CrossoverInference
 from trialkit.analyses.crossover_model import CrossoverModel
+from trialkit.analyses.crossover_rows import periods_seen
 from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.linear_fit import Inference, linear_estimates
@@ -37,8 +38,8 @@ class CrossoverFit(LinearEstimates):
 
     `coef` (P,) and `vcov` (P, P) follow `columns`, and are those used for inference. `n` and
     `n_subjects` count subjects with an analysed row, `n_observations` the rows; `deviance` is
-    -2 restricted log-likelihood (None where subjects are fixed). `is_at_bound` says that the
-    between-subject variance would be negative and is held at zero.
+    -2 restricted log-likelihood (None where subjects are fixed). `is_at_bound` says that a
+    variance would be negative and is held at zero.
     """
 
     model: CrossoverModel
@@ -63,7 +64,7 @@ class CrossoverFit(LinearEstimates):
 
     @property
     def visit(self) -> None:
-        """No visits: one row a subject and period."""
+        """No visits: treatments are compared over all periods and their measurements."""
         return None
 
     @property
@@ -118,9 +119,8 @@ class CrossoverFit(LinearEstimates):
 
     def contributions(self) -> pd.DataFrame:
         """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
-        rows, analysed = self.model.rows, self.model.analysed
-        seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
-        seen[rows.subject[analysed], rows.period[analysed]] = True
+        rows = self.model.rows
+        seen = periods_seen(rows, self.model.analysed)
         return pd.DataFrame(
             {
                 "subject": list(rows.subjects),
@@ -150,9 +150,9 @@ class CrossoverFit(LinearEstimates):
     ) -> EstimateTable:
         """Least-squares mean of the outcome under each treatment, key `treatment`.
 
-        Averaged over periods (and sequences) with equal weights, or as `weights` says; baseline
-        and carryover at their mean over the analysed rows, or at the value in `at`. With a log
-        outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally.
+        Averaged over periods (sequences, measurements) with equal weights, or as `weights`
+        says; baseline and carryover at their mean over the analysed rows, or at the value in
+        `at`. With a log outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally.
         """
         table = LinearEstimates.lsmeans(self, weights=weights, at=at, ci_level=ci_level)
         keys = {"treatment": table.keys["arm"]}
@@ -206,9 +206,9 @@ class CrossoverFit(LinearEstimates):
     def type3(self) -> TestTable:
         """F test of each effect with the others in the model, key `term`.
 
-        Terms: sequence, period, treatment, baseline, carryover (and carryover-self), as far as
-        the model has them. Where subjects are fixed, sequence is tested against subjects within
-        sequences, and the extra `sum_sq` has the sums of squares.
+        Terms: sequence, period, treatment, measurement, baseline, carryover (and carryover-self),
+        as far as the model has them. Where subjects are fixed, sequence is tested against
+        subjects within sequences, and the extra `sum_sq` has the sums of squares.
         """
         names, tests, sums = [], [], []
         found = {name: self._term_test(columns) for name, columns in self._terms().items()}
@@ -243,6 +243,12 @@ class CrossoverFit(LinearEstimates):
         periods of one subject has twice that variance, `difference`. `cv_within` is
         sqrt(exp(within) - 1) and needs a log outcome. Interval of `within`: chi-square with
         Satterthwaite's df.
+
+        With variances by treatment: within[LDN], icc[LDN], cv_within[LDN], and
+        difference[LDN - Placebo], the sum of both within. With several measurements a period:
+        between (subjects), subject-by-period (periods of a subject), residual (measurements of a
+        period), their sum without the first as `within`, and `icc_period`, the correlation of two
+        measurements of one period, beside `icc`, of two periods.
         """
         return variance_table(
             self.variances,
@@ -350,6 +356,5 @@ class CrossoverFit(LinearEstimates):
         return (
             f"{self.method}\n"
             f"{self.n_subjects} subjects, {self.n_observations} rows; sequences "
-            f"{', '.join(map(str, rows.sequences))}; SD within subjects "
-            f"{np.sqrt(self.variances.within):.4g}"
+            f"{', '.join(map(str, rows.sequences))}; {self.variances.describe()}"
         )

@@ -1,8 +1,8 @@
 """The rows of a crossover trial: who got what in which period, as codes, checked.
 
-One row is one subject in one period. What contradicts that (two rows of a subject in a period,
-a subject in two sequences, an outcome without a treatment) is an error here, because every
-way to go on would be a decision.
+One row is one subject in one period, or one measurement of it. What contradicts that (two rows
+of a subject in a period, a subject in two sequences, an outcome without a treatment) is an
+error here, because every way to go on would be a decision.
 """
 
 from __future__ import annotations
@@ -13,20 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.crossover_measurements import one_treatment_each
 from trialkit.data.levels import arm_levels, factor_levels, visit_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["CrossoverRows", "contribution_notes", "previous_treatments", "read_crossover"]
+__all__ = [
+    "CrossoverRows",
+    "contribution_notes",
+    "periods_seen",
+    "previous_treatments",
+    "read_crossover",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CrossoverRows:
     """All N rows: `values` (NaN where missing) and codes into the labels; reference first.
 
-    `treatment` is -1 where neither treatment nor outcome is known.
+    `treatment` is -1 where neither treatment nor outcome is known. `measurement` (N,) are codes
+    into `measurements` where a period has several; None and () where it has one.
     """
 
     outcome: str
@@ -39,6 +47,8 @@ class CrossoverRows:
     sequences: tuple[object, ...]
     periods: tuple[object, ...]
     treatments: tuple[object, ...]
+    measurement: IntArray | None = None
+    measurements: tuple[object, ...] = ()
 
     @property
     def observed(self) -> BoolArray:
@@ -53,7 +63,7 @@ class CrossoverRows:
         return out
 
     def matrix(self, values: FloatArray) -> FloatArray:
-        """Values (N,) as subjects by periods, NaN where there is no row."""
+        """Values (N,), one a subject and period, as subjects by periods; NaN where no row is."""
         out = np.full((len(self.subjects), len(self.periods)), np.nan)
         out[self.subject, self.period] = values
         return out
@@ -69,22 +79,25 @@ def read_crossover(
     treatment: str,
     reference: object,
     period_order: str | Sequence[object] | None = None,
+    measurement: str | None = None,
 ) -> CrossoverRows:
     """Codes of all rows of `data`.
 
     Raises DataError for missing columns or labels, a subject in two sequences or with two rows
-    in a period, a reference that is not a treatment, a single treatment or period.
+    in a period (or at a measurement of it), a reference that is not a treatment, a single
+    treatment, period or measurement.
     """
     frame = require_frame(data)
-    columns = [outcome, subject, sequence, period, treatment]
+    several = [] if measurement is None else [measurement]
+    columns = [outcome, subject, sequence, period, treatment, *several]
     if len(set(columns)) < len(columns):
+        are = ", measurement are six" if several else " are five"
         raise SpecError(
-            "outcome, subject, sequence, period and treatment are five columns; got "
-            f"{', '.join(columns)}."
+            f"outcome, subject, sequence, period, treatment{are} columns; got {', '.join(columns)}."
         )
     require_columns(frame, columns)
     values = number_vector(frame, outcome)
-    _refuse_missing(frame, [subject, period, sequence])
+    _refuse_missing(frame, [subject, period, sequence, *several])
     subjects = frame[subject].unique().tolist()
     sequences = factor_levels(frame, sequence)
     periods = _period_levels(frame, period, period_order)
@@ -98,7 +111,16 @@ def read_crossover(
             raise DataError(
                 f"Column {name!r} has one label only, {labels[0]!r}; a crossover has at least two."
             )
-    _refuse_repeats(who, when, subjects, periods)
+    which: IntArray | None = None
+    measurements: list[object] = []
+    if measurement is None:
+        _refuse_repeats(who, when, subjects, periods)
+    else:
+        which, measurements = _measurements(frame, measurement)
+        _refuse_repeated_measurements(who, when, which, subjects, periods, measurements)
+        what = one_treatment_each(
+            what, who, when, subjects=subjects, periods=periods, treatments=treatments
+        )
     _refuse_two_sequences(who, order, subjects, sequences)
     return CrossoverRows(
         outcome=outcome,
@@ -111,6 +133,8 @@ def read_crossover(
         sequences=tuple(sequences),
         periods=tuple(periods),
         treatments=tuple(treatments),
+        measurement=which,
+        measurements=tuple(measurements),
     )
 
 
@@ -145,9 +169,16 @@ def previous_treatments(rows: CrossoverRows) -> tuple[IntArray, int]:
     return np.where(unknown, inferred, before), int((unknown & rows.observed).sum())
 
 
+def periods_seen(rows: CrossoverRows, analysed: BoolArray) -> BoolArray:
+    """Which periods of each subject (subjects, periods) have an analysed row."""
+    seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
+    seen[rows.subject[analysed], rows.period[analysed]] = True
+    return seen
+
+
 def contribution_notes(rows: CrossoverRows, analysed: BoolArray) -> tuple[str, ...]:
     """What the subjects contribute: rows analysed, and subjects by their number of periods."""
-    counts = np.bincount(rows.subject[analysed], minlength=len(rows.subjects))
+    counts = periods_seen(rows, analysed).sum(axis=1)
     n_periods = len(rows.periods)
     parts = [
         f"{int((counts == n).sum())} with {n} of {n_periods} periods"
@@ -221,6 +252,37 @@ def _refuse_repeats(
             f"{repeated.size} subject-period pair(s) have more than one row, the first subject "
             f"{subjects[subject]!r} in period {periods[period]!r}; give one row each (choose a "
             "visit and parameter, or average the visits of a period, first)."
+        )
+
+
+def _measurements(frame: pd.DataFrame, column: str) -> tuple[IntArray, list[object]]:
+    """Codes (N,) and labels of the measurements of a period."""
+    labels = factor_levels(frame, column)
+    if len(labels) < 2:
+        raise DataError(
+            f"Column {column!r} has one label only, {labels[0]!r}; leave measurement= out."
+        )
+    return _codes(frame[column], labels), labels
+
+
+def _refuse_repeated_measurements(
+    who: IntArray,
+    when: IntArray,
+    which: IntArray,
+    subjects: Sequence[object],
+    periods: Sequence[object],
+    measurements: Sequence[object],
+) -> None:
+    key = (who * len(periods) + when) * len(measurements) + which
+    found, counts = np.unique(key, return_counts=True)
+    repeated = found[counts > 1]
+    if repeated.size:
+        cell, measurement = divmod(int(repeated[0]), len(measurements))
+        subject, period = divmod(cell, len(periods))
+        raise DataError(
+            f"{repeated.size} measurement(s) have more than one row, the first that of subject "
+            f"{subjects[subject]!r} in period {periods[period]!r} at "
+            f"{measurements[measurement]!r}; give one row each."
         )
 
 
