@@ -13,6 +13,7 @@ import pandas as pd
 from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
 from trialkit.analyses.back_transform import as_ratios
 from trialkit.analyses.crossover_inference import CrossoverInference
+from trialkit.analyses.crossover_measurements import period_codes
 from trialkit.analyses.crossover_model import CrossoverModel
 from trialkit.analyses.crossover_rows import periods_seen
 from trialkit.analyses.crossover_variance import Variances, variance_table
@@ -24,7 +25,14 @@ from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
 from trialkit.results import EstimateTable, TestTable
 from trialkit.results.tables import TestResult
-from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray, MeanWeights
+from trialkit.typing import (
+    Alternative,
+    BoolArray,
+    ContrastAdjustment,
+    FloatArray,
+    IntArray,
+    MeanWeights,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -269,12 +277,19 @@ class CrossoverFit(LinearEstimates):
         return self.contrasts().plot(ax)
 
     def plot_profiles(self, ax: Axes | None = None) -> Axes:
-        """Each subject's outcome over the periods, coloured by sequence."""
+        """Each subject's outcome over the periods, coloured by sequence.
+
+        Of several measurements in a period, their mean; likewise in the other figures of data.
+        """
         from trialkit.figures.crossover_plots import subject_profiles
 
         rows = self.model.rows
+        values = np.full((len(rows.subjects), len(rows.periods)), np.nan)
+        first, means = self._period_means()
+        at = np.flatnonzero(self.model.analysed)[first]
+        values[rows.subject[at], rows.period[at]] = means
         return subject_profiles(
-            values=rows.matrix(np.where(self.model.analysed, rows.values, np.nan)),
+            values=values,
             sequence=rows.subject_sequence,
             sequences=[str(label) for label in rows.sequences],
             periods=[str(label) for label in rows.periods],
@@ -286,12 +301,13 @@ class CrossoverFit(LinearEstimates):
         """Mean of each sequence and period with its own interval, marked by treatment."""
         from trialkit.figures.crossover_plots import period_means
 
-        rows, analysed = self.model.rows, self.model.analysed
+        rows = self.model.rows
+        first, means = self._period_means()
         return period_means(
-            values=rows.values[analysed],
-            sequence=self.model.sequence,
-            period=self.model.period,
-            treatment=self.model.treatment,
+            values=means,
+            sequence=self.model.sequence[first],
+            period=self.model.period[first],
+            treatment=self.model.treatment[first],
             sequences=[str(label) for label in rows.sequences],
             periods=[str(label) for label in rows.periods],
             treatments=[str(label) for label in rows.treatments],
@@ -311,8 +327,9 @@ class CrossoverFit(LinearEstimates):
                 f"{', '.join(map(str, rows.treatments))}."
             )
         sums, counts = np.zeros((2, self.n_subjects, 2))
-        at = (model.subject, model.treatment)
-        np.add.at(sums, at, rows.values[model.analysed])
+        first, values = self._period_means()
+        at = (model.subject[first], model.treatment[first])
+        np.add.at(sums, at, values)
         np.add.at(counts, at, 1.0)
         paired = (counts > 0).all(axis=1)
         means = sums[paired] / counts[paired]
@@ -342,6 +359,12 @@ class CrossoverFit(LinearEstimates):
     def _repr_html_(self) -> str:
         text = escape(self._summary()).replace("\n", "<br>")
         return f"<div>{text}</div>{self.contrasts()._repr_html_()}"
+
+    def _period_means(self) -> tuple[IntArray, FloatArray]:
+        """The first analysed row of each subject and period (C,), and the mean of them all (C,)."""
+        cell, first = period_codes(self.model.subject, self.model.period)
+        values = self.model.rows.values[self.model.analysed]
+        return first, np.bincount(cell, values) / np.bincount(cell)
 
     def _terms(self) -> dict[str, tuple[int, ...]]:
         return self.model.term_columns

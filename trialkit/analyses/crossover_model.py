@@ -298,6 +298,11 @@ def _require_determined(model: CrossoverModel, predictor: Predictor) -> None:
             f"Carryover ({', '.join(names)}) is not determined{subjects} beside the other "
             f"effects: {advice}."
         )
+    if any(name.startswith("measurement") for name in names):
+        raise DesignError(
+            f"The analysed rows do not determine {', '.join(names)} beside the other effects: the "
+            "measurement's visit or day must be counted within its period, not over the trial."
+        )
     raise DesignError(
         f"The analysed rows do not determine {', '.join(names)} beside the other effects; take an "
         "effect out (period_effect=False, sequence_effect=False), or check the sequences with "

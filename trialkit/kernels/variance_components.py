@@ -29,9 +29,12 @@ LAST_STEP_BELOW = 1e-12
 # Share of the predicted gain that a step must bring; differences below the second share of
 # the deviance are rounding.
 SUFFICIENT_GAIN, ROUNDING = 1e-4, 1e-12
-# Shares of the subjects, and of the cells in what they leave, at which the search may start.
+# Shares of the subjects, and of the cells in what they leave, at which a search may start; and
+# the part of the error left to one of its classes, or to all but one, in the searches that
+# start with them small: with few subjects the likelihood can have a second maximum there.
 START_BETWEEN = (0.05, 0.3, 0.6, 0.9)
 START_CELL = (0.1, 0.5)
+START_SMALL = 0.05
 # V with a smaller eigenvalue than this share of its largest is singular; a Hessian, scaled to
 # a unit diagonal, with a smaller one leaves a direction undetermined.
 SINGULAR_V = 1e-11
@@ -154,12 +157,42 @@ class _Likelihood:
             )
         )
 
+    def scaled(self, theta: FloatArray) -> tuple[FloatArray, Profiled] | None:
+        """The multiple of theta (q,) with the smallest deviance, and what is there."""
+        at = self.at(theta)
+        if at is None:
+            return None
+        free = float(self.cells.count @ self.cells.is_row.sum(axis=1)) - at.gamma.size
+        # Along theta the derivative is `free` less the residuals' quadratic form.
+        theta = theta * (free - float(at.gradient @ theta)) / free
+        at = self.at(theta)
+        return None if at is None else (theta, at)
+
 
 def _minimum(
     likelihood: _Likelihood, *, bounded: bool, n_kinds: int
 ) -> tuple[FloatArray, BoolArray]:
     """The variances (q,) of the smallest deviance, and which of them are held at zero."""
-    theta, at = _start(likelihood, n_kinds)
+    best: tuple[float, FloatArray, BoolArray] | None = None
+    failure: ConvergenceError | None = None
+    for theta, at in _starts(likelihood, n_kinds):
+        try:
+            found = _descent(likelihood, theta, at, bounded=bounded)
+        except ConvergenceError as error:
+            # A descent into a singular covariance is no word against an optimum elsewhere.
+            failure = failure or error
+            continue
+        if best is None or found[0] < best[0]:
+            best = found
+    if best is None:
+        raise failure or ConvergenceError("The starting covariance is not positive definite.")
+    return best[1:]
+
+
+def _descent(
+    likelihood: _Likelihood, theta: FloatArray, at: Profiled, *, bounded: bool
+) -> tuple[float, FloatArray, BoolArray]:
+    """Deviance, variances (q,) and which are held at zero, at the minimum below a start."""
     for _ in range(MAX_ITERATIONS):
         active = (theta <= 0) & (at.gradient > 0) if bounded else np.zeros(theta.size, np.bool_)
         step, active = _newton_step(theta, at, active, bounded=bounded)
@@ -175,23 +208,35 @@ def _minimum(
                 "likelihood has no optimum inside."
             )
         if is_last:
-            return theta, active
-    raise ConvergenceError(f"The variances have not converged in {MAX_ITERATIONS} iterations.")
+            return at.deviance, theta, active
+    raise ConvergenceError(
+        f"The variances have not converged in {MAX_ITERATIONS} iterations: the likelihood may rise "
+        "without end towards a singular covariance."
+    )
 
 
-def _start(likelihood: _Likelihood, n_kinds: int) -> tuple[FloatArray, Profiled]:
-    """The best of a few shares of the variances."""
+def _starts(likelihood: _Likelihood, n_kinds: int) -> list[tuple[FloatArray, Profiled]]:
+    """The best of a few shares of the variances: errors alike, each small, all others small."""
     has_cell = likelihood.parts.shape[0] > 1 + n_kinds
-    trials = []
-    for between in START_BETWEEN:
-        for share in START_CELL if has_cell else (0.0,):
-            within = np.full(n_kinds, (1 - between) * (1 - share))
-            middle = [(1 - between) * share] if has_cell else []
-            trials.append(np.array([between, *middle, *within]))
-    found = [(theta, at) for theta in trials if (at := likelihood.at(theta)) is not None]
-    if not found:
-        raise ConvergenceError("The starting covariance is not positive definite.")
-    return min(found, key=lambda pair: pair[1].deviance)
+    sizes = [np.ones(n_kinds)]
+    if n_kinds > 1:
+        own = np.eye(n_kinds) > 0
+        sizes += list(np.where(own, START_SMALL, 1.0))
+    if n_kinds > 2:
+        sizes += list(np.where(own, 1.0, START_SMALL))
+    starts = []
+    for size in sizes:
+        # Where subjects differ little, and where they differ much.
+        for shares in (START_BETWEEN[:2], START_BETWEEN[2:]):
+            trials = [
+                np.array([between, *([(1 - between) * cell] if has_cell else []), *within])
+                for between in shares
+                for cell in (START_CELL if has_cell else (0.0,))
+                for within in [(1 - between) * (1 - cell) * size]
+            ]
+            known = [pair for theta in trials if (pair := likelihood.scaled(theta)) is not None]
+            starts += [min(known, key=lambda pair: pair[1].deviance)] if known else []
+    return starts
 
 
 def _newton_step(
