@@ -439,4 +439,4 @@ def test_data_that_are_refused() -> None:
     few = trial(("AB", "BA"), n=8)
     few = few[(few["PER"] == 1) | (few["ID"] == "S00")]
     with pytest.raises(tk.ConvergenceError, match=r"The variances are between, within\[Placebo\]"):
-        fit(few, variances="by-treatment")
+        fit(few, variances="by-treatment", sequence_effect=False)
