@@ -402,7 +402,7 @@ def test_figures_show_the_means_of_periods() -> None:
         ({"variances": "by-treatment", "measurement": "VISIT"}, "one measurement a period"),
         ({"variances": "by-treatment", "subject_effect": "fixed"}, "are for random subjects"),
         ({"measurement": "VISIT", "subject_effect": "fixed"}, "are for random subjects"),
-        ({"measurement": "PER"}, "measurement are six columns"),
+        ({"measurement": "PER"}, "treatment and measurement are six"),
     ],
 )
 def test_choices_that_are_refused(choices: dict[str, Any], message: str) -> None:
