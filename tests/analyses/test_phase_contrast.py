@@ -192,7 +192,6 @@ def test_refusals() -> None:
         contrast(data.assign(AVAL=np.nan))
 
 
-<<<<<<< HEAD
 def two_phases(drop: np.ndarray, seed: int) -> pd.DataFrame:
     """Eight subjects, 14 days of placebo and 42 of a drug that lowers day d of it by `drop[d]`."""
     rng = np.random.default_rng(seed)
@@ -238,7 +237,8 @@ def test_phases_of_different_subjects_have_no_plain_difference() -> None:
     data = two_phases(np.minimum(np.arange(42), 28.0), seed=11)
     apart = data[(data["USUBJID"] < 4) == (data["APHASE"] == "LDN")]
     assert not any("step" in text for text in of_diary(apart).notes)
-=======
+
+
 def test_phases_in_different_orders_are_a_crossover() -> None:
     data = diary()
     turned = data["USUBJID"] == 1
@@ -252,4 +252,3 @@ def test_phases_in_different_orders_are_a_crossover() -> None:
     assert len(contrast(back, correlation="independent").frame()) == len(
         contrast(diary(), correlation="independent").frame()
     )
->>>>>>> main

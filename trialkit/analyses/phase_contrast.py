@@ -15,17 +15,13 @@ from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.linear_estimates import LinearEstimates
-<<<<<<< HEAD
 from trialkit.analyses.phase_drift import drift_notes
-from trialkit.data.levels import visit_levels
-=======
 from trialkit.analyses.phase_rows import (
     check_days,
     check_phase_order,
     phase_levels,
     phases_in_time,
 )
->>>>>>> main
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
