@@ -109,6 +109,7 @@ def test_censored_scores_reduce_to_the_t_test(design: str) -> None:
     limit = data.groupby("PARAMCD")["AVAL"].transform("min") * 1.0001
     found = tk.compare_panel(data.assign(LLOQ=limit), **options, lloq="LLOQ", adjust="maxt").frame()
     assert (found["n_censored"] > 0).all()
+    assert "(3 with censored values by the t statistic of their scores" in found["method"].iloc[0]
     np.testing.assert_allclose(found["p_permutation"], plain["p_permutation"], atol=0.06)
 
 

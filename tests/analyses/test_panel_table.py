@@ -19,11 +19,14 @@ def test_the_strip_repeats_each_rule() -> None:
     panel = tk.compare_panel(data, **PAIRED, lloq="LLOQ")
     strip = panel.sensitivity()
     assert len(strip) == 5 * 5
-    for rule in ("tobit", "half", "half-sqrt2", "ros", "drop"):
+    for rule in ("tobit", "half", "half-sqrt2", "drop"):
         alone = tk.compare_panel(data, **PAIRED, lloq="LLOQ", censoring=rule).frame()
         part = strip.where(censoring=rule).frame()
         np.testing.assert_array_equal(part["estimate"], alone["estimate"])
         np.testing.assert_array_equal(part["p_value"], alone["p_value"])
+    ros = strip.where(censoring="ros").frame()
+    assert ros["status"].str.contains("would be arbitrary").all()
+    assert ros["estimate"].isna().all()
     high = tk.compare_panel(data, **PAIRED, uloq=100.0).sensitivity().where(censoring="ros")
     assert (high.frame()["status"].str.contains("below a limit")).all()
     with pytest.raises(tk.SpecError, match="censoring='best' is not offered"):

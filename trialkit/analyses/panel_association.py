@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from trialkit.analyses.panel_choices import PanelOptions
+from trialkit.analyses.panel_ros import refuse_arbitrary_values
 from trialkit.analyses.panel_units import PanelUnits, completed
 from trialkit.errors import DataError
 from trialkit.kernels.ranks import midranks
@@ -40,6 +41,7 @@ def associations(
     rows, analytes, contrasts = [], [], []
     fewest = 10**9
     for item in units:
+        refuse_arbitrary_values(item, options, "a correlation with a marker")
         value = _marker_values(item, marker, name)
         response = item.response(completed(item, rule))
         for row, label in enumerate(item.analytes):

@@ -81,7 +81,8 @@ def westfall_young(
 ) -> Permuted:
     """Adjusted p-values of the analytes `rows` of one contrast; the others are NaN."""
     plan = permutation_plan(units, permutations, rng)
-    statistics = _statistics(only(units, rows), options)
+    part = only(units, rows)
+    statistics = _statistics(part, options)
     observed = statistics(_observed(units)[None, :], None)[:, 0]
     if options.adjust == "maxt":
         found = step_down_max(
@@ -91,7 +92,19 @@ def westfall_young(
         )
     else:
         found = _min_p(units, plan, statistics, rows.size)
-    return _spread(found, plan, rows, len(units.analytes), options.adjust)
+    what = _what_is_rearranged(part, options)
+    return _spread(found, plan, rows, len(units.analytes), options.adjust, what)
+
+
+def _what_is_rearranged(units: PanelUnits, options: PanelOptions) -> str:
+    """Words on the statistic where it is not the one that the table shows."""
+    n_scores = tobit_rows_of(units, options.censoring).size
+    if n_scores == 0:
+        return ""
+    return (
+        f" ({n_scores} with censored values by the t statistic of their scores in the tobit fit "
+        "without the contrast)"
+    )
 
 
 def _min_p(
@@ -325,7 +338,7 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _spread(
-    found: PermutationP, plan: Plan, rows: IntArray, n_analytes: int, adjust: str
+    found: PermutationP, plan: Plan, rows: IntArray, n_analytes: int, adjust: str, what: str
 ) -> Permuted:
     def full(values: FloatArray) -> FloatArray:
         out = np.full(n_analytes, np.nan)
@@ -341,5 +354,5 @@ def _spread(
         step_down=full(p),
         error=full(error),
         n=found.n,
-        label=f"Westfall-Young step-down {name} over {rows.size}, {plan.words}",
+        label=f"Westfall-Young step-down {name} over {rows.size} analytes{what}, {plan.words}",
     )

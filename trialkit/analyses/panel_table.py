@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trialkit.analyses.panel_association import associations
+from trialkit.analyses.panel_cells import PanelCells
 from trialkit.analyses.panel_choices import CENSORING, PanelOptions
 from trialkit.analyses.panel_global import global_tests
 from trialkit.analyses.panel_sensitivity import sensitivity_strip
+from trialkit.analyses.panel_summary import PanelSummary, panel_summary
 from trialkit.analyses.panel_units import PanelUnits, completed
 from trialkit.errors import SpecError
 from trialkit.results import EstimateTable, TestTable
@@ -29,11 +31,13 @@ class PanelTable(EstimateTable):
     """Estimates by analyte and contrast, with the measurements they came from.
 
     `n_assayed` is the number of analytes the laboratory measured, None where it is not known:
-    the denominator of "17 were lower". `units` are locked arrays, one entry a contrast; they
-    are what the figures, the global tests and the sensitivity strip are made from.
+    the denominator of "17 were lower". `cells` and `units` (one entry a contrast) are locked
+    arrays; they are what the summary, the figures, the global tests and the sensitivity strip
+    are made from.
     """
 
     units: tuple[PanelUnits, ...]
+    cells: PanelCells
     options: PanelOptions
     n_assayed: int | None = None
 
@@ -44,6 +48,28 @@ class PanelTable(EstimateTable):
         estimate depends on the rule. A rule that is not defined for an analyte has a status.
         """
         return sensitivity_strip(self.units, self.options, rules, variable=self.variable)
+
+    def summary(self) -> PanelSummary:
+        """Detection, mean and median of each analyte under each condition; keys analyte, condition.
+
+        Every sample counts, also of subjects that a contrast could not use. `n` values, of
+        `n_subjects`; `n_missing`; `n_below` and `n_above` their limits; `detected`, the share
+        within. Kaplan-Meier for left-censored values (`km_mean_log2`, `km_q1_log2`,
+        `km_median_log2`, `km_q3_log2`), robust regression on order statistics
+        (`ros_mean_log2`, `ros_sd_log2`), normal maximum likelihood (`mle_mean_log2`,
+        `mle_sd_log2`, divisor n). With transform="log2" also in the unit of the values:
+        `km_median`, `ros_mean`, `ros_sd`, `ros_median`, and of the lognormal distribution
+        `mle_mean`, `mle_median`. What cannot be had is NaN and `status` says why.
+
+        References: Helsel (2012) Statistics for censored environmental data; Helsel & Cohn
+        (1988), doi:10.1029/WR024i012p01997.
+        """
+        return panel_summary(
+            self.cells,
+            self.keys["analyte"],
+            variable=self.variable,
+            in_units=self.options.transform == "log2",
+        )
 
     def global_test(
         self,

@@ -266,17 +266,9 @@ def completed(units: PanelUnits, rule: str) -> FloatArray:
 def _ros(units: PanelUnits) -> FloatArray:
     """Censored values read off the line through the order statistics of their condition.
 
-    Values below one limit are told apart by the labels of their subjects, so that the order
-    of the rows does not matter; which subject gets which of them is arbitrary all the same.
+    Which subject gets which of the values below one limit is arbitrary; `panel_ros` refuses
+    what would rest on it.
     """
-    by_label = np.argsort(np.array([str(subject) for subject in units.subjects]), kind="stable")
-    back = np.argsort(by_label)
-    ordered = only_subjects(units, by_label)
-    out = _ros_in_order(ordered)
-    return out[:, back]
-
-
-def _ros_in_order(units: PanelUnits) -> FloatArray:
     out = units.y.copy()
     for row in range(out.shape[0]):
         for chosen in _condition_masks(units, row):
