@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -99,16 +99,31 @@ class PanelTable(EstimateTable):
         )
 
     def associate(
-        self, marker: Mapping[object, float] | pd.Series, *, name: str, adjust: str = "fdr_bh"
+        self,
+        marker: Mapping[object, float] | Mapping[tuple[object, ...], float] | pd.Series,
+        *,
+        name: str,
+        method: Literal["spearman", "repeated"] = "spearman",
+        adjust: str = "fdr_bh",
     ) -> EstimateTable:
-        """Spearman's rho of each analyte's change (or value) with a `marker` by subject.
+        """Correlation of each analyte with a `marker`; keys analyte, contrast.
 
-        `marker` maps a subject to a number (a change in symptoms, a baseline ESR); within
-        subjects the analyte's value is its difference. p exact up to nine subjects. Keys
-        analyte, contrast. Censored values stand at half their limit under "tobit".
+        method="spearman": `marker` maps a subject to a number (a change in symptoms, a baseline
+        ESR), and the analyte's value is its difference within a subject, or its level between
+        arms; p exact up to nine subjects, interval by Bonett & Wright (2000).
+        "repeated" (within subjects only; pingouin's rm_corr): `marker` maps (subject,
+        condition), or with several draws (subject, condition, draw), to a number of that
+        occasion; what both have in common within subjects, with one intercept a subject.
+        Its t has df = occasions - subjects - 1; interval by Fisher's z with variance 1 / (df - 1).
+        Censored values stand at half their limit under "tobit".
+
+        References: Bonett & Wright (2000), doi:10.1007/BF02294183; Bakdash & Marusich (2017),
+        doi:10.3389/fpsyg.2017.00456.
         """
-        values = {subject: float(value) for subject, value in dict(marker).items()}
-        return associations(self.units, self.options, values, name=name, adjust=adjust)
+        values = {key: float(value) for key, value in dict(marker).items()}
+        return associations(
+            self.units, self.options, values, name=name, method=method, adjust=adjust
+        )
 
     def volcano(
         self, ax: Axes | None = None, *, level: float = 0.05, contrast: str | None = None
@@ -196,10 +211,7 @@ class PanelTable(EstimateTable):
         if analyte not in units.analytes:
             raise SpecError(f"{analyte!r} is no analyte of the panel.")
         row = units.analytes.index(analyte)
-        y, side = units.y[row], units.side[row]
-        with np.errstate(invalid="ignore"):
-            count = np.maximum((~np.isnan(y)).sum(axis=2), 1)
-            values = np.where(np.isnan(y).all(axis=2), np.nan, np.nansum(y, axis=2) / count)
+        values, side = units.condition_means(units.y)[row], units.side[row]
         return paired_lines(
             reference=values[:, 0],
             condition=values[:, 1],

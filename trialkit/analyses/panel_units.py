@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trialkit.analyses.panel_cells import PanelCells, PanelColumns, design_columns
 from trialkit.analyses.two_arms import contrast_label
@@ -42,7 +43,7 @@ class PanelUnits:
     column whose coefficient is the contrast, `nuisance` (n, q) the columns beside it, `own`
     (m, n) a baseline of each analyte. `cell_nuisance` (n, c, q) are those of the single
     samples. `labels` (n,) say which of the two roles a unit was given, `strata` (n,) within
-    which groups roles were given.
+    which groups roles were given. `draws` (n, c, r) names the draws, where they have names.
     """
 
     analytes: tuple[object, ...]
@@ -58,6 +59,7 @@ class PanelUnits:
     cell_nuisance: FloatArray
     labels: FloatArray
     strata: IntArray
+    draws: NDArray[np.object_] | None = None
 
     @property
     def is_within(self) -> bool:
@@ -89,11 +91,14 @@ class PanelUnits:
             return Signs(n=len(self.subjects))
         return Labels(labels=self.labels, strata=self.strata)
 
+    def condition_means(self, y: FloatArray) -> FloatArray:
+        """Means of the draws (m, n, c), NaN without one."""
+        count = (~np.isnan(y)).sum(axis=3)
+        return np.where(count > 0, np.nansum(y, axis=3) / np.maximum(count, 1), np.nan)
+
     def response(self, y: FloatArray) -> FloatArray:
         """What a unit contributes (m, n): its value, or the difference of its conditions."""
-        with np.errstate(invalid="ignore"):
-            count = (~np.isnan(y)).sum(axis=3)
-            mean = np.where(count > 0, np.nansum(y, axis=3) / np.maximum(count, 1), np.nan)
+        mean = self.condition_means(y)
         return mean[:, :, 1] - mean[:, :, 0] if self.is_within else mean[:, :, 0]
 
 
@@ -198,7 +203,17 @@ def _within(
         cell_nuisance=np.concatenate([np.ones((*cell_columns.shape[:2], 1)), cell_columns], 2),
         labels=labels,
         strata=strata,
+        draws=_draw_names(cells, columns, places),
     )
+
+
+def _draw_names(
+    cells: PanelCells, columns: PanelColumns, places: IntArray
+) -> NDArray[np.object_] | None:
+    if columns.draw is None:
+        return None
+    names = np.array([*cells.attributes[columns.draw].tolist(), None], dtype=np.object_)
+    return names[places]  # the last is where there is no draw
 
 
 def _draw_places(cells: PanelCells, order: list[IntArray], both: IntArray) -> IntArray:
@@ -340,4 +355,5 @@ def only_subjects(units: PanelUnits, chosen: IntArray) -> PanelUnits:
         cell_nuisance=units.cell_nuisance[chosen],
         labels=units.labels[chosen],
         strata=units.strata[chosen],
+        draws=None if units.draws is None else units.draws[chosen],
     )
