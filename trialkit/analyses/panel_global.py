@@ -12,7 +12,7 @@ from scipy import special
 
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_fits import least_squares_rows, tobit_rows_of
-from trialkit.analyses.panel_permutation import exchangeable, permutation_plan
+from trialkit.analyses.panel_permutation import effect_of, exchangeable, permutation_plan
 from trialkit.analyses.panel_ros import refuse_arbitrary_values
 from trialkit.analyses.panel_units import PanelUnits, completed, only, only_subjects
 from trialkit.errors import SpecError
@@ -203,7 +203,9 @@ def _sum_of_squares(
     rows = exchangeable(units, options)
 
     def total(block: FloatArray) -> FloatArray:
-        return np.asarray(np.sum(t_of(effect_correlations(rows, block), rows.df) ** 2, axis=0))
+        return np.asarray(
+            np.sum(t_of(effect_correlations(rows, effect_of(units, block)), rows.df) ** 2, axis=0)
+        )
 
     observed_arrangement = units.labels if units.design != "paired" else np.ones(n)
     observed = float(total(observed_arrangement[None, :])[0])

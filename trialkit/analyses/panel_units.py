@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trialkit.analyses.panel_cells import PanelCells, PanelColumns, design_columns
+from trialkit.analyses.panel_sequences import alike_but_for_order, later_condition, within_alike
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.vectors import stratum_codes
 from trialkit.errors import DataError, DesignError
@@ -42,8 +43,10 @@ class PanelUnits:
     c is 2 (the reference first) within subjects, 1 in a parallel design. `effect` (n,) is the
     column whose coefficient is the contrast, `nuisance` (n, q) the columns beside it, `own`
     (m, n) a baseline of each analyte. `cell_nuisance` (n, c, q) are those of the single
-    samples. `labels` (n,) say which of the two roles a unit was given, `strata` (n,) within
-    which groups roles were given. `draws` (n, c, r) names the draws, where they have names.
+    samples. `labels` (n,) say which of the two roles a unit was given (crossover: 1 = the
+    condition came after the reference), `strata` (n,) within which groups roles were given.
+    `draws` (n, c, r) names the draws, where they have names. `plate_differs`: between a
+    subject's conditions; `has_more_periods`: than two.
     """
 
     analytes: tuple[object, ...]
@@ -60,6 +63,8 @@ class PanelUnits:
     labels: FloatArray
     strata: IntArray
     draws: NDArray[np.object_] | None = None
+    plate_differs: bool = False
+    has_more_periods: bool = False
 
     @property
     def is_within(self) -> bool:
@@ -188,7 +193,7 @@ def _within(
     nuisance = cell_columns[:, 1] - cell_columns[:, 0]
     if columns.plate and places.shape[2] > 1:
         raise DesignError("plate= with several draws in a condition is not offered.")
-    labels, strata = _roles(cells, columns, places, design)
+    labels, strata = _roles(cells, columns, places, design, code)
     return PanelUnits(
         analytes=cells.analytes,
         contrast=contrast,
@@ -204,7 +209,21 @@ def _within(
         labels=labels,
         strata=strata,
         draws=_draw_names(cells, columns, places),
+        plate_differs=_plate_differs(cells, columns, places),
+        has_more_periods=_has_more_periods(cells, columns),
     )
+
+
+def _plate_differs(cells: PanelCells, columns: PanelColumns, places: IntArray) -> bool:
+    if columns.plate is None:
+        return False
+    plates = cells.attributes[columns.plate].astype("category").cat.codes.to_numpy()[places]
+    return bool((np.where(places >= 0, plates, plates[:, :1, :1]) != plates[:, :1, :1]).any())
+
+
+def _has_more_periods(cells: PanelCells, columns: PanelColumns) -> bool:
+    """Whether there are more than the two periods that two treatments need."""
+    return columns.period is not None and cells.attributes[columns.period].nunique() > 2
 
 
 def _draw_names(
@@ -249,18 +268,19 @@ def _cell_columns(
 
 
 def _roles(
-    cells: PanelCells, columns: PanelColumns, places: IntArray, design: str
+    cells: PanelCells, columns: PanelColumns, places: IntArray, design: str, code: int
 ) -> tuple[FloatArray, IntArray]:
-    """Whether the condition came second (crossover), and the strata of the units."""
+    """Whether the condition came second (crossover), and the groups that exchange their roles."""
     n = places.shape[0]
     attributes = cells.attributes.iloc[places[:, 1, 0]].reset_index(drop=True)
     strata = stratum_codes(attributes, columns.strata)[0]
     if design == "paired" or columns.period is None:
         return np.ones(n), strata
-    periods = cells.attributes[columns.period]
-    codes = periods.astype("category").cat.codes.to_numpy()
-    later = codes[places[:, 1, 0]] > codes[places[:, 0, 0]]
-    return later.astype(np.float64), strata
+    later = later_condition(cells, columns.period, places)
+    if not _has_more_periods(cells, columns):
+        return later, strata
+    subjects = cells.subject[places[:, 0, 0]]
+    return later, within_alike(strata, alike_but_for_order(cells, columns, subjects, code))
 
 
 def completed(units: PanelUnits, rule: str) -> FloatArray:
