@@ -214,7 +214,7 @@ def _tobit(
             se=float(fits.se[place]),
             df=float(fits.df[place]),
             n=n,
-            method=fits.method,
+            method=fits.methods[place],
             ci_level=options.ci_level,
             alternative=options.alternative,
             null=options.null,

@@ -18,6 +18,7 @@ from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.vectors import stratum_codes
 from trialkit.errors import DataError, DesignError
 from trialkit.kernels.arrangements import Labels, Signs
+from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.order_statistics_regression import regress_on_order
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
@@ -116,6 +117,11 @@ def make_units(
         units = _parallel(cells, columns, code, contrast, outcome)
     else:
         units = _within(cells, columns, code, contrast, design)
+    if aliased_columns(np.column_stack([units.nuisance, units.effect]))[-1]:
+        raise DesignError(
+            f"{contrast}: the contrast is a combination of the columns adjusted for; its effect "
+            "cannot be told from theirs."
+        )
     for array in (units.y, units.side, units.effect, units.nuisance, units.labels, units.strata):
         array.flags.writeable = False
     return units
