@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.cox import cause_specific, cox
     from trialkit.analyses.crossover import crossover
     from trialkit.analyses.crossover_binary import crossover_binary
+    from trialkit.analyses.crossover_gee import crossover_gee
     from trialkit.analyses.crossover_imputation import crossover_reference_based
     from trialkit.analyses.crossover_rank import crossover_rank
     from trialkit.analyses.descriptive import summarize
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from trialkit.analyses.intercurrent_events import intercurrent_events
     from trialkit.analyses.kaplan_meier import kaplan_meier
     from trialkit.analyses.little_mcar import little_mcar
+    from trialkit.analyses.locf_sensitivity import locf_sensitivity
     from trialkit.analyses.logrank import logrank
     from trialkit.analyses.missing_patterns import missing_patterns
     from trialkit.analyses.mmrm import mmrm
+    from trialkit.analyses.n_of_1 import n_of_1
     from trialkit.analyses.omnibus import (
         kruskal_wallis,
         levene,
@@ -105,6 +108,7 @@ __all__ = [
     "cox",
     "crossover",
     "crossover_binary",
+    "crossover_gee",
     "crossover_rank",
     "crossover_reference_based",
     "cumulative_incidence",
@@ -117,9 +121,11 @@ __all__ = [
     "kruskal_wallis",
     "levene",
     "little_mcar",
+    "locf_sensitivity",
     "logrank",
     "missing_patterns",
     "mmrm",
+    "n_of_1",
     "one_way_anova",
     "panel_long",
     "pattern_mixture",
@@ -178,6 +184,7 @@ _HOME = {
     "cox": "analyses.cox",
     "crossover": "analyses.crossover",
     "crossover_binary": "analyses.crossover_binary",
+    "crossover_gee": "analyses.crossover_gee",
     "crossover_rank": "analyses.crossover_rank",
     "crossover_reference_based": "analyses.crossover_imputation",
     "cumulative_incidence": "analyses.competing_risks",
@@ -190,9 +197,11 @@ _HOME = {
     "kruskal_wallis": "analyses.omnibus",
     "levene": "analyses.omnibus",
     "little_mcar": "analyses.little_mcar",
+    "locf_sensitivity": "analyses.locf_sensitivity",
     "logrank": "analyses.logrank",
     "missing_patterns": "analyses.missing_patterns",
     "mmrm": "analyses.mmrm",
+    "n_of_1": "analyses.n_of_1",
     "one_way_anova": "analyses.omnibus",
     "panel_long": "data.panel_reading",
     "pattern_mixture": "analyses.pattern_mixture",

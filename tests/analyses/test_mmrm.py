@@ -373,6 +373,18 @@ def test_conditional_predictions_refuse_weights_that_are_none(weight: float) -> 
         model.predict(data.assign(W=data["W"].where(data.index != 4, weight)), conditional=True)
 
 
+def test_nothing_to_predict_is_refused() -> None:
+    data = trial()
+    with pytest.raises(tk.DataError, match="has no rows"):
+        fit(data).predict(data.iloc[:0], conditional=True)
+
+
+def test_weights_are_a_column_by_name() -> None:
+    data = trial()
+    with pytest.raises(tk.SpecError, match="by its name, not by a Series"):
+        fit(data, weights=data["W"])
+
+
 def test_conditional_predictions_refuse_a_subject_whose_group_changes() -> None:
     data = trial()
     model = fit(data, group="SEX", covariance="compound-symmetry")

@@ -260,13 +260,13 @@ def test_expected_information_is_pbkrtest(key: str) -> None:
     expected = reference[key]
     sequence = "" if "no_sequence" in key else " + SEQ"
     fit = tk.mmrm(
-        f"AVAL ~ TRTA + C(PERIOD){sequence}",
+        f"AVAL ~ TRTA + PERIOD{sequence}",
         reference.data(),
         subject="USUBJID",
-        visit="PERIOD",
+        period="PERIOD",
         arm="TRTA",
         reference="Placebo",
-        covariance="cs",
+        period_covariance="cs",
         information="expected",
     )
     if expected["sd_between"] == 0:  # lmer stops at the bound, this model does not

@@ -153,6 +153,7 @@ def test_refuses_impossible_counts(
     [
         ({"method": "score"}, "method='score' is not offered; allowed: log-wald"),
         ({"continuity": -0.5}, "continuity=-0.5 must be zero"),
+        ({"continuity": "half"}, "continuity='half' must be zero"),
         ({"ci_level": 1.0}, "not between 0 and 1"),
         ({"alternative": "up"}, "allowed: two-sided, less, greater"),
     ],

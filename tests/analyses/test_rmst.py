@@ -112,6 +112,34 @@ def test_without_censoring_it_is_the_mean_of_the_restricted_times() -> None:
         assert_close(row.se, times.std(ddof=0) / np.sqrt(len(own)), 1e-12)
 
 
+def test_the_corrected_variance_is_that_of_a_mean_with_divisor_n_minus_one() -> None:
+    data = simulated(1).assign(DISC=1)
+    table = call(data, tau=1000, bias_correction=True)
+    for arm, own in data.groupby("ARM", observed=True):
+        row = table.where(measure="rmst", arm=arm).single()
+        assert_close(row.se, own["DAY"].std(ddof=1) / np.sqrt(len(own)), 1e-12)
+
+
+def test_published_standard_errors_of_sas() -> None:
+    # The maintained arm of the leukaemia data (Miller 1981): PROC LIFETEST RMST(TAU=161) gives
+    # 52.64545 and 19.8286, RMST(BC TAU=161) 21.4173.
+    data = pd.DataFrame(
+        {
+            "WEEK": [9, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161] * 2,
+            "DEAD": [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0] * 2,
+            "ARM": ["maintained"] * 11 + ["copy"] * 11,
+        }
+    )
+    roles = {"time": "WEEK", "event": "DEAD", "reference": "copy", "tau": 161}
+    row = call(data, **roles).where(measure="rmst", arm="maintained").single()
+    assert round(row.estimate, 5) == 52.64545
+    assert round(row.se, 4) == 19.8286
+    table = call(data, bias_correction=True, **roles)
+    assert round(table.where(measure="rmst", arm="maintained").single().se, 4) == 21.4173
+    assert_close(table.where(measure="difference").single().se, 21.4173 * np.sqrt(2), 1e-5)
+    assert "m / (m - 1)" in table.where(measure="difference").single().method
+
+
 def test_adjusted_without_covariate_effect_or_censoring_is_near_the_difference() -> None:
     data = simulated(2, n=400).assign(DISC=1)
     plain = call(data, tau=20).where(measure="difference").single()
@@ -138,6 +166,10 @@ def test_the_figure_draws_the_differences() -> None:
 
 def test_what_is_refused() -> None:
     data = simulated(4)
+    with pytest.raises(tk.SpecError, match="bias_correction=True is for unadjusted means"):
+        call(data, tau=10, covariates="AGE", bias_correction=True)
+    with pytest.raises(tk.DataError, match=r"has 0 event\(s\) before tau=1e-06"):
+        call(data, tau=1e-6, bias_correction=True)
     with pytest.raises(tk.SpecError, match="must be a time above zero"):
         call(data, tau=0)
     with pytest.raises(tk.DataError, match="was followed to"):

@@ -157,6 +157,11 @@ def test_the_last_line_may_be_vouched_for(csv_file) -> None:
     assert tk.read(path, allow_unterminated=True)["B"].tolist() == [2]
 
 
+def test_a_path_is_asked_for() -> None:
+    with pytest.raises(tk.SpecError, match="path of a file, not int"):
+        tk.read(3)
+
+
 def test_unknown_encoding(csv_file) -> None:
     with pytest.raises(tk.SpecError, match=r"encoding='klingon' is not known"):
         tk.read(csv_file("A\n1\n"), encoding="klingon")

@@ -11,7 +11,7 @@ from trialkit.data.vectors import (
     require_one_row_each,
     stratum_codes,
 )
-from trialkit.errors import DataError
+from trialkit.errors import DataError, SpecError
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "object", "Float64", "double[pyarrow]"])
@@ -80,3 +80,13 @@ def test_a_missing_subject_is_refused() -> None:
 def test_only_a_frame_is_a_frame() -> None:
     with pytest.raises(DataError, match="not list"):
         require_frame([1])
+    with pytest.raises(DataError, match="not NoneType"):
+        number_vector(None, "X")
+
+
+def test_a_column_is_named_and_not_handed_over() -> None:
+    frame = pd.DataFrame({"X": [1.0, 2.0]})
+    with pytest.raises(SpecError, match="by its name, not by a Series"):
+        number_vector(frame, frame["X"])
+    with pytest.raises(SpecError, match="by its name, not by a list"):
+        number_vector(frame, ["X"])

@@ -29,7 +29,8 @@ def notes(sequences: list[str], per: int = 2) -> str:
     [
         (["AB", "BA"], "AB/BA", True),
         (["AA", "AB", "BA", "BB"], "Balaam", True),
-        (["ABB", "BAA"], "partial replicate (ABB/BAA)", True),
+        (["ABB", "BAA"], "full replicate (ABB/BAA)", True),
+        (["ABB", "BAB", "BBA"], "partial replicate (ABB/BAB/BBA)", True),
         (["ABAB", "BABA"], "full replicate (ABAB/BABA)", True),
         (["ABC", "BCA", "CAB", "ACB", "BAC", "CBA"], "Williams 3x3", True),
         (["ABC", "BCA", "CAB"], "Latin square 3x3", False),

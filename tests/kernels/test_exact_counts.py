@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reference.loader import assert_close
 from scipy import stats
 
 from trialkit.kernels.exact_counts import (
+    _first_extreme,
+    _statistic,
     clopper_pearson,
     exact_difference,
     fisher_p,
@@ -84,3 +88,43 @@ def test_everyone_against_no_one_reaches_one() -> None:
     assert high == pytest.approx(1.0)
     assert 0 < low < 1
     assert np.isfinite(low)
+
+
+@given(
+    n=st.integers(1, 40),
+    n_ref=st.integers(1, 40),
+    share=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    difference=st.floats(-0.999, 0.999),
+)
+@settings(deadline=None, max_examples=150)
+def test_extreme_tables_are_those_from_one_on(
+    n: int, n_ref: int, share: tuple[float, float], difference: float
+) -> None:
+    x, x_ref = round(share[0] * n), round(share[1] * n_ref)
+    first = _first_extreme(x, n, x_ref, n_ref, difference)
+    a, b = np.arange(n + 1)[:, None], np.arange(n_ref + 1)
+    statistic = _statistic(a, n, b, n_ref, difference)
+    seen = statistic[x, x_ref]
+    extreme = statistic >= seen - 1e-9 * max(1.0, abs(seen))
+    assert np.array_equal(extreme, a >= first)
+
+
+def test_limits_are_where_the_largest_tail_crosses_the_level() -> None:
+    x, n, x_ref, n_ref = 4, 9, 1, 7
+    low, high = exact_difference(x, n, x_ref, n_ref, 0.9)
+
+    def largest_tail(difference: float) -> float:
+        a, b = np.arange(n + 1)[:, None], np.arange(n_ref + 1)
+        statistic = _statistic(a, n, b, n_ref, difference)
+        extreme = statistic >= statistic[x, x_ref] - 1e-9
+        return max(
+            float(
+                np.sum(
+                    extreme * stats.binom.pmf(a, n, p + difference) * stats.binom.pmf(b, n_ref, p)
+                )
+            )
+            for p in np.linspace(max(0, -difference), min(1, 1 - difference), 4001)
+        )
+
+    assert largest_tail(low - 1e-5) < 0.05 < largest_tail(low + 1e-4)
+    assert exact_difference(n - x, n, n_ref - x_ref, n_ref, 0.9)[0] == -high

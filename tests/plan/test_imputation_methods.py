@@ -88,3 +88,10 @@ def test_pattern_mixture(tmp_path: Path) -> None:
     found = run(tmp_path, body, formula)
     assert_frame_equal(found.table("primary").frame(), direct.frame())
     assert_frame_equal(found.table("primary", "lsmeans").frame(), direct.lsmeans.frame())
+
+
+def test_last_observation_carried_forward(tmp_path: Path) -> None:
+    analysis = "CHG ~ TRT01P + BASE"
+    found = run(tmp_path, 'method = "locf_sensitivity"', analysis)
+    direct = tk.locf_sensitivity(analysis, data(), **ROLES)
+    assert_frame_equal(found.table("primary").frame(), direct.frame())

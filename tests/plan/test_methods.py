@@ -16,9 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 
 import trialkit as tk
 from trialkit.analyses.crossover_fit import CrossoverFit
+from trialkit.analyses.crossover_gee_fit import CrossoverGeeFit
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.mmrm_fit import MmrmFit
 from trialkit.analyses.mmrm_options import SHORT_NAMES
+from trialkit.analyses.n_of_1_fit import NOf1Fit
 from trialkit.analyses.phase_contrast import PhaseFit
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm.structures import STRUCTURES
@@ -38,7 +40,9 @@ AFTER_THE_FIT = {
     "ancova": LinearEstimates.contrasts,
     "mmrm": MmrmFit.contrasts,
     "crossover": CrossoverFit.contrasts,
+    "crossover_gee": CrossoverGeeFit.contrasts,
     "phase_contrast": PhaseFit.contrasts,
+    "n_of_1": NOf1Fit.contrasts,
 }
 # Arguments under another name in a plan, by function: the plan's own key is `method`, its level
 # is that of all other analyses, and one analysis has one table of keys for the fit and for what
@@ -52,9 +56,10 @@ RENAMED = {
 }
 # Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
 CROSSOVER = {
-    *("crossover", "crossover_rank", "crossover_binary"),
-    *("bioequivalence", "rsabe", "phase_contrast"),
+    *("crossover", "crossover_rank", "crossover_binary", "crossover_gee"),
+    *("bioequivalence", "rsabe", "phase_contrast", "n_of_1"),
     *("reference_based", "tipping_point", "pattern_mixture"),  # test_imputation_methods
+    "locf_sensitivity",  # test_imputation_methods
 }
 COMMON = set(AnalysisSpec.model_fields)
 

@@ -81,6 +81,15 @@ def test_crossover(tmp_path: Path) -> None:
     same(run.table("one", "type3").frame(), fit.type3().frame())
 
 
+def test_baselines_modelled_jointly_have_no_table_of_variances(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    frame = data().assign(BASE=lambda d: (d["AVAL"] / 2 + rng.normal(size=len(d))).round(2))
+    run = planned(tmp_path, frame, "crossover", 'baseline = "BASE"\nbaseline_as = "joint"')
+    fit = tk.crossover(frame, **ROLES, baseline="BASE", baseline_as="joint")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    assert list(run.analysis("one").tables) == ["contrasts", "lsmeans", "type3"]
+
+
 def test_ranks_and_binary(tmp_path: Path) -> None:
     run = planned(tmp_path, data(), "crossover_rank", "period_adjusted = false")
     expected = tk.crossover_rank(data(), **ROLES, period_adjusted=False, ci_level=0.9)
@@ -88,6 +97,17 @@ def test_ranks_and_binary(tmp_path: Path) -> None:
     run = planned(tmp_path, data(), "crossover_binary", 'outcome = "RESP"')
     binary = tk.crossover_binary(data(), **{**ROLES, "outcome": "RESP"}, ci_level=0.9)
     same(run.table("one", "estimates").frame(), binary.frame())
+
+
+def test_estimating_equations(tmp_path: Path) -> None:
+    frame = data().assign(COUNT=lambda d: d["AVAL"].round().astype(int), DAYS=28)
+    more = 'outcome = "COUNT"\nfamily = "poisson"\nexposure = "DAYS"\nvcov = "robust"'
+    run = planned(tmp_path, frame, "crossover_gee", more)
+    roles = {**ROLES, "outcome": "COUNT"}
+    fit = tk.crossover_gee(frame, **roles, family="poisson", exposure="DAYS", vcov="robust")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    same(run.table("one", "coefficients").frame(), fit.coefficients(ci_level=0.9).frame())
+    same(run.table("one", "type3").frame(), fit.type3().frame())
 
 
 def test_bioequivalence_has_its_own_level(tmp_path: Path) -> None:
@@ -115,6 +135,17 @@ def test_phases(tmp_path: Path) -> None:
         correlation="independent",
     )
     same(run.table("one").frame(), fit.contrasts().frame())
+
+
+def test_n_of_1(tmp_path: Path) -> None:
+    frame = data(("RTRT", "TRTR", "RTTR")).assign(CYCLE=lambda d: (d["PERIOD"] + 1) // 2)
+    run = planned(tmp_path, frame, "n_of_1", 'cycle = "CYCLE"\ntau2 = "paule-mandel"')
+    roles = {k: v for k, v in ROLES.items() if k != "sequence"}
+    fit = tk.n_of_1(frame, **roles, cycle="CYCLE", tau2="paule-mandel")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    same(run.table("one", "by_subject").frame(), fit.by_subject(ci_level=0.9).frame())
+    same(run.table("one", "shrunken").frame(), fit.shrunken(ci_level=0.9).frame())
+    same(run.table("one", "heterogeneity").frame(), fit.heterogeneity().frame())
 
 
 def test_roles_that_the_design_lacks_are_asked_for(tmp_path: Path) -> None:

@@ -228,3 +228,68 @@ def test_the_visit_is_needed(tmp_path: Path) -> None:
     plan = load_plan(write(tmp_path, ENTRY, head))
     with pytest.raises(SpecError, match="visit missing; give it in the analysis or in"):
         run_plan(plan)
+
+
+def test_a_crossover_in_periods_is_a_direct_product(tmp_path: Path) -> None:
+    rows = []
+    rng = np.random.default_rng(5)
+    for number in range(20):
+        level = rng.normal()
+        for period in (1, 2):
+            is_active = (number + period) % 2 == 0
+            rows += [
+                {
+                    "USUBJID": f"S-{number:02d}",
+                    "SEQ": ("AB", "BA")[number % 2],
+                    "APERIOD": f"Period {period}",
+                    "TRTA": "LDN" if is_active else "Placebo",
+                    "AVISIT": visit,
+                    "AVAL": level + rng.normal() - is_active,
+                }
+                for visit in ("Week 4", "Week 12")
+            ]
+    data = pd.DataFrame(rows)
+    data.to_csv(tmp_path / "adqs.csv", index=False)
+    path = tmp_path / "plan.toml"
+    formula = "AVAL ~ TRTA*AVISIT + APERIOD + SEQ"
+    entry = f"""
+[[analysis]]
+name = "primary"
+method = "mmrm"
+formula = "{formula}"
+arm = "TRTA"
+visit = "AVISIT"
+visit_order = ["Week 4", "Week 12"]
+period = "APERIOD"
+period_order = ["Period 1", "Period 2"]
+period_covariance = "cs"
+covariance = "ar1"
+"""
+    head = HEAD[: HEAD.index("[design]")] + (
+        '[design]\ntype = "crossover"\ndata = "adqs"\nsubject = "USUBJID"\nsequence = "SEQ"\n'
+        'period = "APERIOD"\ntreatment = "TRTA"\nreference = "Placebo"\n'
+        'period_order = ["Period 1", "Period 2"]\n'
+    )
+    path.write_text(head + entry + ESTIMAND, encoding="utf-8")
+    run = run_plan(load_plan(path))
+    fit = tk.mmrm(
+        formula,
+        data,
+        subject="USUBJID",
+        visit="AVISIT",
+        visit_order=["Week 4", "Week 12"],
+        period="APERIOD",
+        period_order=["Period 1", "Period 2"],
+        period_covariance="cs",
+        covariance="ar1",
+        arm="TRTA",
+        reference="Placebo",
+    )
+    assert run.table("primary") == fit.contrasts()
+    table = run.analysis("primary").tables["covariance"].frame()
+    assert len(table) == 10
+    row = table[(table["period"] == "Period 2") & (table["period_2"] == "Period 1")].iloc[1]
+    assert (row["visit"], row["visit_2"]) == ("Week 4", "Week 12")
+    assert row["covariance"] == pytest.approx(
+        fit.covariance.loc[("Period 2", "Week 4"), ("Period 1", "Week 12")]
+    )

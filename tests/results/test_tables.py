@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -91,6 +92,13 @@ def test_where_keeps_rows_and_refuses_what_is_not_there() -> None:
         table().where(visit="week 12")
     with pytest.raises(SpecError, match="No key 'analyte' in this table; keys: contrast, visit"):
         table().where(analyte="IL-6")
+
+
+def test_where_takes_any_collection_of_values() -> None:
+    for wanted in (np.array(["Week 12"]), pd.Series(["Week 12"]), pd.Index(["Week 12"])):
+        assert table().where(visit=wanted).frame()["estimate"].tolist() == [-0.9, -0.5]
+    with pytest.raises(SpecError, match="visit= lists no value; present: 'Week 8', 'Week 12'"):
+        table().where(visit=[])
 
 
 def test_single_is_for_one_row() -> None:

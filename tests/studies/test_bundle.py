@@ -15,6 +15,7 @@ STUDIES = {
     "irwin2024",
     "nielsen2026_final_resp",
     "polo2019",
+    "younger2009",
     "younger2013",
 }
 

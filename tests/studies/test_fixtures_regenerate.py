@@ -78,7 +78,7 @@ def test_command_line_writes_where_it_is_told(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["bested2023"], "has no synthetic data"),
+        (["nielsen2026_final_resp"], "has no synthetic data"),
         (["polo2019", "--seed", "1"], "--seed needs --out"),
     ],
 )
@@ -91,8 +91,8 @@ def test_command_line_refuses(
 
 
 def test_unknown_study_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="'bested2023' has no synthetic data"):
-        generate("bested2023", tmp_path)
+    with pytest.raises(SpecError, match="'nielsen2026_final_resp' has no synthetic data"):
+        generate("nielsen2026_final_resp", tmp_path)
 
 
 def altered(study: str, before: str, after: str, folder: Path) -> Path:
@@ -144,6 +144,30 @@ def altered(study: str, before: str, after: str, folder: Path) -> Path:
             r"No totals in steps of 1/10 print",
         ),
         ("polo2019", "pct,51.4,51.4", "pct,51.5,51.5", r"51.5% of 218 can be no count"),
+        (
+            "bested2023",
+            "FIQR,end of 3-wk period,p,0.3,0.3",
+            "FIQR,end of 3-wk period,p,0.2,0.2",
+            r"No z of 52 differences prints both the effect size 0.15 and p 0.2",
+        ),
+        (
+            "bested2023",
+            "period,median_difference,-0.33,-0.33",
+            "period,median_difference,-0.38,-0.38",
+            r"No median in steps of 1/6 prints -0.38",
+        ),
+        (
+            "bested2023",
+            "all,randomised,,n,58,58",
+            "all,randomised,,n,51,51",
+            r"52 are taken as analysed, more than the 51 randomised",
+        ),
+        (
+            "younger2009",
+            "end of phase,p,0.003,0.003",
+            "end of phase,p,0.300,0.300",
+            r"No 10 scores in steps of 1/10 from -20 to 80 have a mean printed 30.2",
+        ),
     ],
 )
 def test_figures_that_cannot_be_true_together_are_refused(

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from trialkit.studies.formulas import counts, intervals, rank_tests, spread, two_proportions
+from trialkit.studies.formulas import (
+    counts,
+    intervals,
+    paired_proportions,
+    rank_tests,
+    spread,
+    two_proportions,
+)
 from trialkit.studies.formulas.registry import FORMULAS
 
 
@@ -179,3 +186,32 @@ def test_risk_ratio_and_its_interval_by_hand() -> None:
 def test_number_behind_a_rank_effect_size() -> None:
     z = stats.norm.isf(0.4 / 2)
     assert rank_tests.n_from_rank_r(0.4, float(z / sqrt(55))) == pytest.approx(55)
+
+
+def test_mcnemar_over_the_joint_tables_that_the_margins_allow() -> None:
+    # 3 of 4 and 2 of 4: one or two respond to both, so 2 against 1, or 1 against 0.
+    margins = {"share": 0.75, "share_reference": 0.5, "n": 4.0}
+    # Exact 1 and 1, mid-p 1 - 3/8 and 1 - 1/2, asymptotic chi-square 1/3 and 1, corrected 0 and 0.
+    chi = [stats.chi2.sf(1 / 3, 1), stats.chi2.sf(1, 1)]
+    every = sorted({1.0, 1 - 3 / 8, 0.5, *chi})
+    for level in (0.4, 0.52, 0.6, 0.99):
+        below = paired_proportions.mcnemar_nearest_p_below(**margins, level=level)
+        above = paired_proportions.mcnemar_nearest_p_above(**margins, level=level)
+        assert below == pytest.approx(max(p for p in every if p <= level))
+        assert above == pytest.approx(min(p for p in every if p > level))
+    assert np.isnan(paired_proportions.mcnemar_nearest_p_below(**margins, level=0.1))
+    assert np.isnan(paired_proportions.mcnemar_nearest_p_above(**margins, level=1.0))
+
+
+@given(up=st.integers(0, 12), down=st.integers(0, 12), both=st.integers(0, 5))
+@settings(deadline=None, max_examples=60)
+def test_rarer_forms_of_mcnemar(up: int, down: int, both: int) -> None:
+    if up + down == 0:
+        return
+    margins = {"share": (up + both) / 30, "share_reference": (down + both) / 30, "n": 30.0}
+    expected = stats.power_divergence([up, down], lambda_="log-likelihood").pvalue
+    found = paired_proportions.mcnemar_likelihood_ratio_p(**margins, both=both)
+    assert found == pytest.approx(expected)
+    z = max(abs(up - down) - 0.5, 0) / sqrt(up + down)
+    found = paired_proportions.mcnemar_half_corrected_p(**margins, both=both)
+    assert found == pytest.approx(2 * stats.norm.sf(z))

@@ -76,8 +76,8 @@ def test_a_study_without_recipe_has_an_empty_one(tmp_path: Path) -> None:
         ),
         (
             "[[synthetic]]\nfigure = 'a | b | c | d'\n"
-            "from = { data = 'x', where = {}, variable = 'AGE', statistic = 'median' }\n",
-            "statistic 'median' is not offered; allowed: mean, sd",
+            "from = { data = 'x', where = {}, variable = 'AGE', statistic = 'mode' }\n",
+            "statistic 'mode' is not offered; allowed: mean, sd, median",
         ),
     ],
 )

@@ -38,6 +38,8 @@ def test_descriptions_are_those_of_a_one_sample_t() -> None:
     for statistic, expected in {
         "mean": values.mean(),
         "sd": values.std(),
+        "median": np.median(values),
+        "iqr": stats.iqr(values),
         "n": 25,
         "ci_low": low,
         "ci_high": high,

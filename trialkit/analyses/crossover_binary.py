@@ -24,7 +24,7 @@ from trialkit.kernels.paired_binary import (
 from trialkit.results import Estimate, EstimateTable, check_level
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["crossover_binary"]
+__all__ = ["crossover_binary", "event_values"]
 
 SCORES = np.array([-1, 0, 1])
 EXTRAS = ("p_asymptotic", "p_mid", "p_continuity", "chi_square", "n_informative")
@@ -87,7 +87,7 @@ def crossover_binary(
     (4.333, 0.0213)
     """
     check_level(ci_level)
-    flags = _flags(require_frame(data), outcome, event)
+    flags = event_values(require_frame(data), outcome, event)
     rows = read_crossover(
         data.assign(**{outcome: flags}),
         outcome=outcome,
@@ -124,7 +124,7 @@ def crossover_binary(
     )
 
 
-def _flags(frame: pd.DataFrame, outcome: str, event: object) -> FloatArray:
+def event_values(frame: pd.DataFrame, outcome: str, event: object) -> FloatArray:
     """1 where the event happened, 0 where not, NaN where missing."""
     require_columns(frame, [outcome])
     values = frame[outcome]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.arm_contrasts import ContrastKind, arm_contrasts
+from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.back_transform import as_ratios
+from trialkit.analyses.crossover_contrasts import treatment_contrasts
 from trialkit.analyses.crossover_inference import CrossoverInference
 from trialkit.analyses.crossover_model import CrossoverModel
+from trialkit.analyses.crossover_rows import contribution_frame
 from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
-from trialkit.analyses.linear_fit import Inference, linear_estimates
-from trialkit.analyses.simultaneous import Multiplicity, adjust_contrasts
+from trialkit.analyses.linear_fit import Inference
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import WaldTest
@@ -118,20 +119,7 @@ class CrossoverFit(LinearEstimates):
 
     def contributions(self) -> pd.DataFrame:
         """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
-        rows, analysed = self.model.rows, self.model.analysed
-        seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
-        seen[rows.subject[analysed], rows.period[analysed]] = True
-        return pd.DataFrame(
-            {
-                "subject": list(rows.subjects),
-                "sequence": [rows.sequences[code] for code in rows.subject_sequence],
-                "n_periods": seen.sum(axis=1),
-                "periods": [
-                    ", ".join(str(p) for p, s in zip(rows.periods, row, strict=True) if s)
-                    for row in seen
-                ],
-            }
-        )
+        return contribution_frame(self.model.rows, self.model.analysed)
 
     def df(self, contrast: FloatArray) -> float:
         """Degrees of freedom of the t statistic of one contrast (P,)."""
@@ -174,34 +162,16 @@ class CrossoverFit(LinearEstimates):
         adjustment for multiplicity. `null` is on the scale of analysis (with a log outcome,
         log(1.25) for a ratio of 1.25).
         """
-        inference = Inference(ci_level, alternative, null)
-        compared = arm_contrasts(kind, self.model.rows.treatments)
-        request = Multiplicity(adjust, None, alternative)
-        request.check(kind=compared.kind, n_groups=1)
-        # Nothing interacts with the treatment: its own columns are the contrast.
-        rows = np.zeros((len(compared.names), len(self.columns)))
-        rows[:, list(self.model.term_columns["treatment"])] = compared.weights[:, 1:]
-        table = EstimateTable(
-            estimates=linear_estimates(
-                self,
-                rows,
-                labels=compared.names,
-                counts=[self.n] * len(compared.names),
-                scale="difference",
-                method=self.method,
-                inference=inference,
-            ),
-            keys={"contrast": compared.names},
-            variable=self.model.frame.outcome,
+        return treatment_contrasts(
+            self,
+            columns=self.model.term_columns["treatment"],
+            treatments=self.model.rows.treatments,
+            kind=kind,
+            adjust=adjust,
+            inference=Inference(ci_level, alternative, null),
+            is_log=self.variances.log,
             notes=self.notes,
         )
-        table = adjust_contrasts(
-            table,
-            rows @ self.vcov @ rows.T,
-            request=request,
-            n_arms=len(self.model.rows.treatments),
-        )
-        return as_ratios(table) if self.variances.log else table
 
     def type3(self) -> TestTable:
         """F test of each effect with the others in the model, key `term`.

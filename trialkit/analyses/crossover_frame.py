@@ -6,7 +6,8 @@ without reading a formula: a crossover's model has no interaction, and simulatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -22,10 +23,31 @@ from trialkit.typing import FloatArray, IntArray
 __all__ = ["MainEffects", "main_effects"]
 
 
+# Where a model frame keeps its `analysed`.
+_ANALYSED = cast(Any, ModelFrame.__dict__["analysed"])
+
+
+class _Deferred:
+    """The variables of the analysed rows, as a frame that is made when it is first asked for."""
+
+    def __get__(self, frame: ModelFrame | None, kind: type[ModelFrame]) -> Any:
+        if frame is None:
+            return self
+        held = _ANALYSED.__get__(frame, kind)
+        if isinstance(held, partial):
+            held = held()
+            _ANALYSED.__set__(frame, held)
+        return held
+
+    def __set__(self, frame: ModelFrame, held: object) -> None:
+        _ANALYSED.__set__(frame, held)
+
+
 class MainEffects(ModelFrame):
     """A model frame whose design rows follow from its factors and covariates alone."""
 
     __slots__ = ()
+    analysed = cast(pd.DataFrame, _Deferred())
 
     def rows_for(self, grid: pd.DataFrame) -> FloatArray:
         """Design rows L (m, P) at the rows of `grid`, which has every factor and covariate."""
@@ -52,36 +74,37 @@ def main_effects(
     factors: Mapping[str, tuple[IntArray, Sequence[object]]],
     covariates: Mapping[str, FloatArray],
     *,
+    outcome: str,
+    spelling: Callable[[str], str],
     rows: IntArray,
     n_rows: int,
     subject: IntArray,
+    notes: tuple[str, ...],
 ) -> MainEffects:
     """Frame of `response` (n,) on factors (codes (n,) and levels) and covariates (n,).
 
-    `rows` are the positions of the analysed rows among `n_rows`; `subject` (n,) their codes.
+    `rows` are the positions of the analysed rows among `n_rows`; `subject` (n,) their codes;
+    `spelling` of a design column is the name it has in tables.
     """
     parts, terms, columns = [np.ones((response.size, 1))], [_term("Intercept", 0, 1)], ["Intercept"]
-    analysed: dict[str, Any] = {}
     for name, (codes, levels) in factors.items():
         parts.append(_indicators(codes, len(levels)))
         terms.append(_term(name, len(columns), len(levels) - 1))
         columns += [f"{name}[T.{level}]" for level in levels[1:]]
-        analysed[name] = pd.Categorical.from_codes(codes, categories=pd.Index(list(levels)))
     for name, values in covariates.items():
         parts.append(values[:, None])
         terms.append(_term(name, len(columns), 1))
         columns.append(name)
-        analysed[name] = values
     counts = np.bincount(subject)
     matrix = np.hstack(parts)
     for array in (response, matrix):
         array.flags.writeable = False
     return MainEffects(
         formula=f"outcome ~ {' + '.join(term.name for term in terms[1:])}",
-        outcome="outcome",
+        outcome=outcome,
         response=response,
         matrix=matrix,
-        columns=tuple(columns),
+        columns=tuple(map(spelling, columns)),
         terms=tuple(terms),
         factors={
             name: Factor(name=name, levels=tuple(levels), shares=_shares(codes, len(levels)))
@@ -93,12 +116,23 @@ def main_effects(
         n_excluded={},
         n_subjects=counts.size,
         subject_shares=1.0 / (counts[subject] * counts.size),
-        analysed=pd.DataFrame(analysed),
-        notes=(),
+        # Few results need it, and it takes as long as all the rest.
+        analysed=cast(pd.DataFrame, partial(_variables, dict(factors), dict(covariates))),
+        notes=notes,
         # No formula was read: nothing asks for its parts.
         parsed=cast(Parsed, None),
         spec=None,
     )
+
+
+def _variables(
+    factors: Mapping[str, tuple[IntArray, Sequence[object]]], covariates: Mapping[str, FloatArray]
+) -> pd.DataFrame:
+    labelled = {
+        name: pd.Categorical.from_codes(codes, categories=pd.Index(list(levels)))
+        for name, (codes, levels) in factors.items()
+    }
+    return pd.DataFrame({**labelled, **covariates})
 
 
 def _term(name: str, first: int, n: int) -> Term:

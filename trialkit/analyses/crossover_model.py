@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,9 +21,18 @@ from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.within_subject import deviations, within_aliased
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["BaselineUse", "Carryover", "CrossoverModel", "Predictor", "build_model"]
+__all__ = [
+    "BaselineUse",
+    "Carryover",
+    "CrossoverModel",
+    "Predictor",
+    "build_model",
+    "check_baseline",
+    "check_carryover",
+    "on_scale",
+]
 
-BaselineUse = Literal["covariate", "within-subject", "change"]
+BaselineUse = Literal["covariate", "within-subject", "change", "joint"]
 Carryover = Literal["self-mixed"] | bool
 
 CHANGE_NOTE = (
@@ -82,7 +91,7 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
         analysed = analysed & (counts == len(rows.periods))[rows.subject]
         notes.append("Complete cases only: subjects with every period, as asked.")
     _require_levels(rows, analysed)
-    subject_codes, subjects = pd.factorize(rows.subject[analysed])
+    subject_codes, subjects = _compressed(rows.subject[analysed], len(rows.subjects))
     factors, covariates = _effects(rows, predictor, baseline, analysed)
     if predictor.carryover is not False:
         notes.append(CARRYOVER_NOTE)
@@ -96,20 +105,17 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
         values[analysed],
         {name: (codes[analysed], levels) for name, (codes, levels) in factors.items()},
         {name: column[analysed] for name, column in covariates.items()},
+        outcome=_outcome_name(rows.outcome, predictor),
+        spelling=lambda name: _spelt(name, rows),
         rows=np.flatnonzero(analysed),
         n_rows=analysed.size,
-        subject=subject_codes.astype(np.int64),
-    )
-    built = replace(
-        built,
-        outcome=_outcome_name(rows.outcome, predictor),
-        columns=tuple(_spelt(name, rows) for name in built.columns),
+        subject=subject_codes,
         notes=(*contribution_notes(rows, analysed), *notes),
     )
     model = CrossoverModel(
         frame=built,
-        subject=subject_codes.astype(np.int64),
-        subjects=tuple(rows.subjects[code] for code in subjects),
+        subject=subject_codes,
+        subjects=tuple(rows.subjects[code] for code in subjects.tolist()),
         sequence=rows.sequence[analysed],
         period=rows.period[analysed],
         treatment=rows.treatment[analysed],
@@ -121,14 +127,20 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
     return model
 
 
+def _compressed(codes: IntArray, n: int) -> tuple[IntArray, IntArray]:
+    """Codes (m,) below `n` without gaps, and the codes that occur, in order."""
+    occurs = np.bincount(codes, minlength=n) > 0
+    return (np.cumsum(occurs) - 1)[codes], np.flatnonzero(occurs)
+
+
 def _outcome(
     data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor
 ) -> tuple[FloatArray, FloatArray | None, list[str]]:
     """Outcome and covariate (N,) on the scale of analysis."""
-    values = _on_scale(rows.values, rows.outcome, predictor.log)
+    values = on_scale(rows.values, rows.outcome, predictor.log)
     if predictor.baseline is None:
         return values, None, []
-    baseline = _on_scale(number_vector(data, predictor.baseline), predictor.baseline, predictor.log)
+    baseline = on_scale(number_vector(data, predictor.baseline), predictor.baseline, predictor.log)
     if predictor.baseline_as == "change":
         return values - baseline, None, [CHANGE_NOTE]
     if predictor.baseline_as == "within-subject":
@@ -140,7 +152,8 @@ def _outcome(
     return values, baseline, []
 
 
-def _on_scale(values: FloatArray, column: str, log: bool) -> FloatArray:
+def on_scale(values: FloatArray, column: str, log: bool) -> FloatArray:
+    """The values, or their logarithms; DataError for what has none."""
     if not log:
         return values
     bad = values <= 0
@@ -282,3 +295,9 @@ def check_baseline(predictor: Predictor) -> None:
     """Raise SpecError for a use of the baseline without one."""
     if predictor.baseline is None and predictor.baseline_as != "covariate":
         raise SpecError(f"baseline_as={predictor.baseline_as!r} needs baseline=.")
+
+
+def check_carryover(carryover: object) -> None:
+    """Raise SpecError for a carryover that is not offered."""
+    if carryover not in (True, False, "self-mixed"):
+        raise SpecError(f"carryover={carryover!r} is not offered; allowed: False, True, self-mixed")

@@ -13,13 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.data.levels import arm_levels, factor_levels, visit_levels
+from trialkit.data.levels import (
+    arm_levels,
+    coded_labels,
+    factor_levels,
+    level_codes,
+    period_levels,
+)
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["CrossoverRows", "contribution_notes", "previous_treatments", "read_crossover"]
+__all__ = [
+    "CrossoverRows",
+    "contribution_frame",
+    "contribution_notes",
+    "previous_treatments",
+    "read_crossover",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,14 +96,14 @@ def read_crossover(
         )
     require_columns(frame, columns)
     values = number_vector(frame, outcome)
-    _refuse_missing(frame, [subject, period, sequence])
-    subjects = frame[subject].unique().tolist()
+    who, subjects = _complete(frame, subject)
+    when, found_periods = _complete(frame, period)
+    order, found_sequences = _complete(frame, sequence)
     sequences = factor_levels(frame, sequence)
-    periods = _period_levels(frame, period, period_order)
+    periods = period_levels(frame, period, period_order)
     treatments = arm_levels(frame, treatment, _required(reference, treatment))
-    who = pd.factorize(frame[subject])[0].astype(np.int64)
-    when = _codes(frame[period], periods)
-    order = _codes(frame[sequence], sequences)
+    when = level_codes(when, found_periods, periods)
+    order = level_codes(order, found_sequences, sequences)
     what = _treatment_codes(frame, treatment, treatments, values)
     for labels, name in ((treatments, treatment), (periods, period)):
         if len(labels) < 2:
@@ -145,6 +157,23 @@ def previous_treatments(rows: CrossoverRows) -> tuple[IntArray, int]:
     return np.where(unknown, inferred, before), int((unknown & rows.observed).sum())
 
 
+def contribution_frame(rows: CrossoverRows, analysed: BoolArray) -> pd.DataFrame:
+    """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
+    seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
+    seen[rows.subject[analysed], rows.period[analysed]] = True
+    return pd.DataFrame(
+        {
+            "subject": list(rows.subjects),
+            "sequence": [rows.sequences[code] for code in rows.subject_sequence],
+            "n_periods": seen.sum(axis=1),
+            "periods": [
+                ", ".join(str(p) for p, s in zip(rows.periods, row, strict=True) if s)
+                for row in seen
+            ],
+        }
+    )
+
+
 def contribution_notes(rows: CrossoverRows, analysed: BoolArray) -> tuple[str, ...]:
     """What the subjects contribute: rows analysed, and subjects by their number of periods."""
     counts = np.bincount(rows.subject[analysed], minlength=len(rows.subjects))
@@ -166,55 +195,37 @@ def _required(reference: object, treatment: str) -> object:
     return reference
 
 
-def _period_levels(
-    frame: pd.DataFrame, period: str, order: str | Sequence[object] | None
-) -> list[object]:
-    try:
-        return visit_levels(frame, period, order)
-    except (DataError, SpecError) as error:
-        raise type(error)(
-            str(error).replace("visit_order", "period_order").replace("visits", "periods")
-        ) from None
-
-
 def _treatment_codes(
     frame: pd.DataFrame, column: str, treatments: Sequence[object], values: FloatArray
 ) -> IntArray:
-    missing = frame[column].isna().to_numpy()
-    lost = missing & ~np.isnan(values)
+    codes, labels = coded_labels(frame[column], column)
+    lost = (codes < 0) & ~np.isnan(values)
     if lost.any():
         raise DataError(
             f"Column {column!r} is missing in {int(lost.sum())} row(s) with an outcome, the first "
             f"in row {frame.index[lost][0]!r}; what was given there must be known."
         )
-    return _codes(frame[column], treatments)
+    return level_codes(codes, labels, treatments)
 
 
-def _refuse_missing(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    for column in columns:
-        missing = frame[column].isna().to_numpy()
-        if missing.any():
-            raise DataError(
-                f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
-                f"first in row {frame.index[missing].tolist()[0]!r}; give these rows a value or "
-                "leave them out."
-            )
-
-
-def _codes(values: pd.Series, labels: Sequence[object]) -> IntArray:
-    """Position in `labels` of each row's label, -1 where it is missing."""
-    which, found = pd.factorize(values)
-    position = {label: code for code, label in enumerate(labels)}
-    table = np.array([*(position[label] for label in found.tolist()), -1], dtype=np.int64)
-    return np.asarray(table[which])
+def _complete(frame: pd.DataFrame, column: str) -> tuple[IntArray, list[object]]:
+    """Codes of a column without gaps, and its labels in order of appearance."""
+    codes, labels = coded_labels(frame[column], column)
+    missing = codes < 0
+    if missing.any():
+        raise DataError(
+            f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
+            f"first in row {frame.index[missing].tolist()[0]!r}; give these rows a value or "
+            "leave them out."
+        )
+    return codes, labels
 
 
 def _refuse_repeats(
     who: IntArray, when: IntArray, subjects: Sequence[object], periods: Sequence[object]
 ) -> None:
-    key = who * len(periods) + when
-    found, counts = np.unique(key, return_counts=True)
-    repeated = found[counts > 1]
+    counts = np.bincount(who * len(periods) + when)
+    repeated = np.flatnonzero(counts > 1)
     if repeated.size:
         subject, period = divmod(int(repeated[0]), len(periods))
         raise DataError(

@@ -50,8 +50,8 @@ class KaplanMeierTable(EstimateTable):
 
         The interval is Brookmeyer and Crowley's (1982): the times at which the pointwise limits
         of the curve, on this table's scale, cross 1 - p. A flat piece at exactly that height
-        gives its midpoint (R's survival). A limit not reached within follow-up is NaN, and so
-        is the estimate, with a `status` that says so.
+        gives its midpoint (R's quantile() of a survfit). A limit not reached within follow-up is
+        NaN, and so is the estimate, with a `status` that says so.
         """
         if not 0 < p < 1:
             raise SpecError(f"p={p!r} is not between 0 and 1; 0.5 is the median.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,10 +17,16 @@ import pandas as pd
 
 from trialkit.analyses.mmrm_fit import MmrmFit
 from trialkit.analyses.mmrm_inference import ContrastInference, inference
-from trialkit.analyses.mmrm_options import DfMethod, Options, RobustKind, check_options
+from trialkit.analyses.mmrm_options import (
+    DfMethod,
+    Options,
+    PeriodCovariance,
+    RobustKind,
+    check_options,
+)
 from trialkit.analyses.mmrm_refusals import named_problem
 from trialkit.analyses.mmrm_roles import Roles, read_roles
-from trialkit.data.levels import arm_levels, visit_levels
+from trialkit.data.levels import arm_levels, period_levels, visit_levels
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.errors import ConvergenceError, DataError, SpecError
 from trialkit.kernels.estimability import null_space
@@ -36,10 +43,13 @@ def mmrm(
     data: pd.DataFrame,
     *,
     subject: str,
-    visit: str,
+    visit: str | None = None,
     arm: str | None = None,
     reference: object = None,
     visit_order: str | Sequence[object] | None = None,
+    period: str | None = None,
+    period_order: str | Sequence[object] | None = None,
+    period_covariance: PeriodCovariance | None = None,
     time: str | None = None,
     covariance: str = "unstructured",
     group: str | None = None,
@@ -64,6 +74,20 @@ def mmrm(
     `weights` (a column above zero) a subject's covariance is W^-1/2 Sigma W^-1/2. A structure
     is never replaced by another: where it cannot be estimated, ConvergenceError says why.
 
+    **Crossover trials.** With `period` (ordered as visits are, or by `period_order`) a row is
+    one subject at one visit of one period, `arm` is the treatment of that period, and a
+    subject's covariance is the direct product A (x) B of a covariance A of the periods
+    (`period_covariance`: "unstructured", the default, or "compound-symmetry") and the
+    `covariance` B of the visits within one. B has no scale of its own, its first variance being
+    one: SAS's TYPE=UN@AR(1), UN@CS, UN@UN and their like, with REPEATED period visit. Natural
+    parameters are those of A and B (SAS's); Sigma is linear in either but not in both, so the
+    two Kenward-Rogers differ, also for UN@UN. The formula carries the effects of period and
+    sequence ("AVAL ~ TRTA*AVISIT + APERIOD + SEQ"); a visit missed in a period, or a whole
+    period, is missing at random. Without `visit`, a subject has one row a period, and the
+    covariance is that of the periods: with compound symmetry that of a random subject whose
+    variance may be below zero. Without `period` a subject has one arm, unless so many change
+    theirs (a third) that the visits must be periods themselves; a note says so.
+
     `df`: "kenward-roger" (SAS DDFM=KR: second derivatives in natural parameters: variances and
     correlations, or the elements of Sigma where it is linear in them, as unstructured, toeplitz
     and compound symmetry are), "kenward-roger-linear" (DDFM=KR(LINEAR)), "satterthwaite" (Fai
@@ -79,8 +103,9 @@ def mmrm(
     determine are left out, as R's lm does; otherwise they raise.
 
     Raises SpecError for options that exclude each other; DataError for two rows of a subject at
-    a visit, a visit without rows, aliased coefficients, and other data that do not support the
-    model; ConvergenceError where the covariance cannot be estimated.
+    a visit, a subject with two arms (within a period), a visit without rows, aliased
+    coefficients, and other data that do not support the model; ConvergenceError where the
+    covariance cannot be estimated.
 
     References: Mallinckrodt et al. (2008), doi:10.1177/009286150804200402; Kenward & Roger
     (1997), doi:10.2307/2533558; Pustejovsky & Tipton (2018), doi:10.1080/07350015.2016.1247004.
@@ -111,22 +136,36 @@ def mmrm(
         vcov=vcov,
         information=information,
         time=time,
+        visit=visit,
+        period=period,
+        period_covariance=period_covariance,
     )
     if (arm is None) != (reference is None):
         raise SpecError("arm= and reference= go together: give both, or neither.")
-    visits = visit_levels(data, visit, visit_order)
+    visits = _visits(data, visit, visit_order)
+    periods = _periods(data, period, period_order)
     columns = {
         "subject": subject,
         "visit": visit,
+        "period": period,
         "group": group,
         "time": time,
         "weights": weights,
     }
+    orders = {visit: visits, period: periods or []}
     frame = _model_frame(
-        formula, data, columns=columns, visits=visits, arm=arm, reference=reference
+        formula, data, columns=columns, orders=orders, arm=arm, reference=reference
     )
-    arms = frame.factors[arm].levels if arm is not None and group == arm else None
-    roles = read_roles(data, frame, columns=columns, visits=visits, group_order=arms)
+    roles = read_roles(
+        data,
+        frame,
+        columns=columns,
+        visits=visits,
+        periods=periods,
+        arm=arm,
+        group_order=frame.factors[arm].levels if arm is not None and group == arm else None,
+    )
+    frame = replace(frame, notes=(*frame.notes, *roles.notes))
     aliased = _aliased(frame, drop_aliased)
     fit, tests = _fit(frame, aliased, roles=roles, options=options, columns=columns)
     return MmrmFit(
@@ -140,7 +179,7 @@ def mmrm(
         null_space=null_space(frame.matrix) if aliased.any() else np.empty((aliased.size, 0)),
         marginal=fit,
         inference=tests,
-        method=_method(formula, frame, aliased, options.phrase(group=group, weights=weights)),
+        method=_method(formula, frame, aliased, _choices(options, columns)),
     )
 
 
@@ -149,16 +188,16 @@ def _model_frame(
     data: pd.DataFrame,
     *,
     columns: Mapping[str, str | None],
-    visits: Sequence[object],
+    orders: Mapping[str | None, Sequence[object]],
     arm: str | None,
     reference: object,
 ) -> ModelFrame:
-    visit = str(columns["visit"])
     levels: dict[str, Sequence[object]] = {}
     if arm is not None:
         levels[arm] = arm_levels(data, arm, reference)
-    if len(visits) > 1 and _mentions(formula, visit):
-        levels[visit] = visits
+    for name, order in orders.items():
+        if name is not None and len(order) > 1 and _mentions(formula, name):
+            levels[name] = order
     frame = build_model_frame(
         formula,
         data,
@@ -170,6 +209,41 @@ def _model_frame(
     if arm is not None and not any(arm in term.variables for term in frame.terms):
         raise SpecError(f"Formula {formula!r} has no term with the arm {arm!r}.")
     return frame
+
+
+def _visits(
+    data: pd.DataFrame, visit: str | None, order: str | Sequence[object] | None
+) -> list[object]:
+    if visit is not None:
+        return visit_levels(data, visit, order)
+    if order is not None:
+        raise SpecError("visit_order= needs visit=, the column of visits.")
+    return [None]
+
+
+def _periods(
+    data: pd.DataFrame, period: str | None, order: str | Sequence[object] | None
+) -> list[object] | None:
+    if period is None:
+        if order is not None:
+            raise SpecError("period_order= needs period=, the column of periods.")
+        return None
+    periods = period_levels(data, period, order)
+    if len(periods) < 2:
+        raise DataError(
+            f"Column {period!r} has one period only, {periods[0]!r}; without others leave period= "
+            "out."
+        )
+    return periods
+
+
+def _choices(options: Options, columns: Mapping[str, str | None]) -> str:
+    return options.phrase(
+        group=columns["group"],
+        weights=columns["weights"],
+        visit=columns["visit"],
+        period=columns["period"],
+    )
 
 
 def _mentions(formula: str, name: str) -> bool:
@@ -208,7 +282,7 @@ def _fit(
             x,
             frame.response,
             layout=roles.layout,
-            covariance=options.covariance,
+            covariance=options.structure(roles.n_periods),
             reml=options.reml,
             weights=roles.weights,
         )
@@ -222,13 +296,7 @@ def _fit(
             intercept=_intercept(frame),
         )
     except ConvergenceError as problem:
-        raise named_problem(
-            problem,
-            roles=roles,
-            options=options,
-            group=columns["group"],
-            visit=str(columns["visit"]),
-        ) from None
+        raise named_problem(problem, roles=roles, options=options, columns=columns) from None
     return fit, tests
 
 

@@ -141,8 +141,7 @@ class AfterFit:
             vcov=self.vcov,
             null_space=self.null_space,
             columns=self.columns_by_role,
-            visits=self.roles.visits,
-            groups=self.roles.groups,
+            roles=self.roles,
         )
 
     def simulate(self: Fitted, rng: np.random.Generator | int | None = None) -> pd.Series:

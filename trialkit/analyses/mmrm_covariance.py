@@ -45,15 +45,16 @@ class CovarianceFigures:
     def covariance(self: Fitted) -> pd.DataFrame | dict[object, pd.DataFrame]:
         """Covariance of the visits, visits by visits; with a group, a dict of them by level.
 
-        For a spatial structure: at each visit's mean time.
+        With periods: of (period, visit) by (period, visit). For a spatial structure: at each
+        visit's mean time.
         """
-        frames = covariance_frames(self.marginal, self.roles)
+        frames = covariance_frames(self.marginal, self.roles, names=_names(self))
         return frames if self.columns_by_role["group"] else frames[None]
 
     @property
     def correlation(self: Fitted) -> pd.DataFrame | dict[object, pd.DataFrame]:
         """Correlation of the visits, arranged as `covariance`."""
-        frames = covariance_frames(self.marginal, self.roles, correlation=True)
+        frames = covariance_frames(self.marginal, self.roles, correlation=True, names=_names(self))
         return frames if self.columns_by_role["group"] else frames[None]
 
     @property
@@ -103,12 +104,25 @@ class CovarianceFigures:
         return self.marginal.optimum.gradient_norm
 
 
+def _names(fit: Fitted) -> tuple[str | None, str | None]:
+    return fit.columns_by_role["period"], fit.columns_by_role["visit"]
+
+
 def covariance_frames(
-    fit: MarginalFit, roles: Roles, *, correlation: bool = False
+    fit: MarginalFit,
+    roles: Roles,
+    *,
+    correlation: bool = False,
+    names: tuple[str | None, str | None] = (None, None),
 ) -> dict[object, pd.DataFrame]:
-    """Covariance (or correlation) of the visits by group label, in the outcome's unit."""
+    """Covariance (or correlation) of the visits by group label, in the outcome's unit.
+
+    With periods the rows are (period, visit); `names` are the names of these two columns.
+    """
     out = {}
-    labels = pd.Index(list(roles.visits))
+    labels = pd.Index(list(roles.cells))
+    if roles.periods is not None and roles.visits != (None,):
+        labels = pd.MultiIndex.from_product([roles.periods, roles.visits], names=list(names))
     for label, sigma in zip(roles.groups, _sigmas(fit, roles), strict=True):
         root = np.sqrt(np.diagonal(sigma)) if correlation else np.ones(len(labels))
         out[label] = pd.DataFrame(sigma / np.outer(root, root), index=labels, columns=labels)

@@ -61,8 +61,8 @@ class MmrmFit(CovarianceFigures, AfterFit, LinearEstimates):
     @property
     def visit(self) -> str | None:
         """The visit's column, where the formula has it."""
-        name = str(self.columns_by_role["visit"])
-        return name if name in self.model_frame.factors else None
+        name = self.columns_by_role["visit"]
+        return name if name is not None and name in self.model_frame.factors else None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -239,10 +239,13 @@ class MmrmFit(CovarianceFigures, AfterFit, LinearEstimates):
         return self.coefficients() if self.arm_column is None else self.contrasts()
 
     def _summary(self) -> str:
+        places = "" if self.roles.visits == (None,) else f" at {len(self.roles.visits)} visits"
+        if self.roles.periods is not None:
+            places += f" in {len(self.roles.periods)} periods"
         return (
             f"{self.method}\n"
-            f"{self.n_subjects} subjects, {self.n_observations} rows at "
-            f"{len(self.roles.visits)} visits, {self.n_excluded} rows excluded; "
+            f"{self.n_subjects} subjects, {self.n_observations} rows{places}, "
+            f"{self.n_excluded} rows excluded; "
             f"-2 log-likelihood {self.deviance:.2f}, AIC {self.aic:.2f}, BIC {self.bic:.2f}; "
             f"{self.iterations} iterations"
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.mmrm_roles import Roles
 from trialkit.data.model_columns import numeric_column
 from trialkit.data.model_frame import ModelFrame
 from trialkit.data.names import require_columns
@@ -55,13 +56,12 @@ def conditional_prediction(
     vcov: FloatArray,
     null_space: FloatArray,
     columns: Mapping[str, str | None],
-    visits: tuple[object, ...],
-    groups: tuple[object, ...],
+    roles: Roles,
 ) -> pd.DataFrame:
     """Mean of each row given the subject's observed outcomes, its se, and the sd around it.
 
     Mean and se are NaN where the fit determines none (aliased coefficients).
-    `columns` maps the roles subject, visit, group, time and weights to column names.
+    `columns` maps the roles subject, visit, period, group, time and weights to column names.
     """
     names = [name for name in columns.values() if name is not None]
     if frame.outcome not in data.columns:
@@ -70,10 +70,12 @@ def conditional_prediction(
             "missing where not observed."
         )
     require_columns(data, names)
+    if data.empty:
+        raise DataError("The frame to predict has no rows.")
     x = frame.rows_for(data)
     y = numeric_column(data[frame.outcome].fillna(0.0), frame.outcome).to_numpy(np.float64)
     is_seen = data[frame.outcome].notna().to_numpy()
-    place = _place(data, columns, visits, groups)
+    place = _place(data, columns, roles)
     n, m = place.group.size, place.n_visits
     slot = (place.subject, place.visit)
     weight = np.ones(len(data))
@@ -156,25 +158,30 @@ class _Place:
 def _place(
     data: pd.DataFrame,
     columns: Mapping[str, str | None],
-    visits: tuple[object, ...],
-    groups: tuple[object, ...],
+    roles: Roles,
 ) -> _Place:
     subject = pd.factorize(data[columns["subject"]])[0].astype(np.int64)
     if (subject < 0).any():
         raise DataError(f"Column {columns['subject']!r} has missing values.")
-    visit = _codes(data, str(columns["visit"]), visits)
+    visit = np.zeros(len(data), dtype=np.int64)
+    if columns["visit"] is not None:
+        visit = _codes(data, columns["visit"], roles.visits)
+    if columns["period"] is not None and roles.periods is not None:
+        visit = visit + len(roles.visits) * _codes(data, columns["period"], roles.periods)
     n = int(subject.max()) + 1
-    counts = np.zeros((n, len(visits)), dtype=np.int64)
+    counts = np.zeros((n, len(roles.cells)), dtype=np.int64)
     np.add.at(counts, (subject, visit), 1)
     if (counts > 1).any():
         row = data.iloc[np.flatnonzero(counts[subject, visit] > 1)[:1]]
+        places = [name for name in (columns["period"], columns["visit"]) if name is not None]
+        where = ", ".join(repr(row[name].tolist()[0]) for name in places)
         raise DataError(
-            f"Subject {row[columns['subject']].tolist()[0]!r} has two rows at "
-            f"{row[columns['visit']].tolist()[0]!r}; conditional predictions take one."
+            f"Subject {row[columns['subject']].tolist()[0]!r} has two rows at {where}; "
+            "conditional predictions take one."
         )
     group = np.zeros(n, dtype=np.int64)
     if columns["group"] is not None:
-        own = _codes(data, columns["group"], groups)
+        own = _codes(data, columns["group"], roles.groups)
         group[subject] = own
         strays = np.flatnonzero(group[subject] != own)
         if strays.size:
@@ -187,7 +194,7 @@ def _place(
     if columns["time"] is not None:
         time = np.zeros(counts.shape)
         time[subject, visit] = _times(data, columns["time"], subject)
-    return _Place(subject=subject, visit=visit, group=group, n_visits=len(visits), time=time)
+    return _Place(subject=subject, visit=visit, group=group, n_visits=len(roles.cells), time=time)
 
 
 def _sigmas(fit: MarginalFit, place: _Place) -> FloatArray:

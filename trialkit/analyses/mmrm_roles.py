@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.mmrm_rows import (
+    label_of,
+    refuse_duplicates,
+    refuse_empty,
+    refuse_two_arms,
+    refuse_two_groups,
+)
 from trialkit.data.levels import factor_levels
 from trialkit.data.model_columns import numeric_column
 from trialkit.data.model_frame import ModelFrame
@@ -15,7 +23,7 @@ from trialkit.errors import DataError
 from trialkit.kernels.mmrm.layout import Layout, layout
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["Roles", "read_roles"]
+__all__ = ["Roles", "cell_labels", "read_roles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,12 +31,15 @@ class Roles:
     """Subjects, visits and groups of the N analysed rows, in the rows' order.
 
     `subjects` are the labels behind the codes `subject` (N,), in order of appearance;
-    `visits` likewise from first to last, `groups` (one label None without a group).
-    `time` and `weights` (N,) are None where not declared.
+    `visits` likewise from first to last (one label None without a visit), `periods` (None
+    where not declared), `groups` (one label None without a group). The layout's visits are the
+    cells: each period's visits in turn. `time` and `weights` (N,) are None where not declared.
+    `notes` say what was taken for granted.
     """
 
     subjects: pd.Index
     visits: tuple[object, ...]
+    periods: tuple[object, ...] | None
     groups: tuple[object, ...]
     subject: IntArray
     visit: IntArray
@@ -36,6 +47,26 @@ class Roles:
     time: FloatArray | None
     weights: FloatArray | None
     layout: Layout
+    notes: tuple[str, ...] = ()
+
+    @property
+    def cells(self) -> tuple[object, ...]:
+        """Labels of the covariance's rows: visits, or (period, visit), or periods alone."""
+        return cell_labels(self.visits, self.periods)
+
+    @property
+    def n_periods(self) -> int:
+        """Number of periods, 1 where none are declared."""
+        return 1 if self.periods is None else len(self.periods)
+
+
+def cell_labels(visits: Sequence[object], periods: Sequence[object] | None) -> tuple[object, ...]:
+    """The labels of visits within periods, as far as either is there."""
+    if periods is None:
+        return tuple(visits)
+    if list(visits) == [None]:
+        return tuple(periods)
+    return tuple(product(periods, visits))
 
 
 def read_roles(
@@ -44,32 +75,51 @@ def read_roles(
     *,
     columns: Mapping[str, str | None],
     visits: Sequence[object],
+    periods: Sequence[object] | None,
+    arm: str | None,
     group_order: Sequence[object] | None,
 ) -> Roles:
     """Codes of the analysed rows of `data`.
 
-    `columns` maps the roles subject, visit, group, time and weights to column names.
-    Raises DataError for a visit without analysed rows, a subject with two rows at a visit or
-    in two groups, a group without subjects, times or weights that cannot be used.
+    `columns` maps the roles subject, visit, period, group, time and weights to column names.
+    Raises DataError for a visit or period without analysed rows, a subject with two rows at a
+    visit (of a period), in two arms (within a period) or in two groups, a group without
+    subjects, times or weights that cannot be used.
     """
-    subject, visit = str(columns["subject"]), str(columns["visit"])
-    group, time, weights = columns["group"], columns["time"], columns["weights"]
+    subject, group, time = str(columns["subject"]), columns["group"], columns["time"]
+    weights = columns["weights"]
     rows = data.iloc[frame.rows]
     codes, subjects = pd.factorize(rows[subject])
     owner = codes.astype(np.int64)
-    at = _codes(rows[visit], visits)
-    _refuse_empty_visits(at, visits, visit)
-    _refuse_duplicates(owner, at, rows, subject=subject, visit=visit)
+    visit, period = columns["visit"], columns["period"]
+    at = np.zeros(owner.size, dtype=np.int64)
+    if visit is not None:
+        at = _codes(rows[visit], visits)
+        refuse_empty(at, visits, f"Visit {{}} of {visit!r}")
+    cell, within = at, owner
+    if period is not None and periods is not None:
+        when_treated = _codes(rows[period], periods)
+        refuse_empty(when_treated, periods, f"Period {{}} of {period!r}")
+        cell = when_treated * len(visits) + at
+        within = owner * len(periods) + when_treated
+    places = [name for name in (period, visit) if name is not None]
+    refuse_duplicates(owner, cell, rows, subject=subject, places=places)
+    notes: tuple[str, ...] = ()
+    if arm is not None:
+        notes = refuse_two_arms(within, rows, arm=arm, subject=subject, period=period)
     labels: tuple[object, ...] = (None,)
     which: IntArray | None = None
     if group is not None:
         labels = tuple(group_order or factor_levels(rows, group))
         which = _codes(rows[group], labels)
-        _refuse_two_groups(owner, which, rows, subject=subject, group=group)
-    when = None if time is None else _times(rows, owner, time=time, subject=subject, visit=visit)
+        refuse_two_groups(owner, which, rows, subject=subject, group=group)
+    when = None
+    if time is not None:
+        when = _times(rows, owner, time=time, subject=subject, visit=str(visit))
     return Roles(
         subjects=pd.Index(subjects),
         visits=tuple(visits),
+        periods=None if periods is None else tuple(periods),
         groups=labels,
         subject=owner,
         visit=at,
@@ -78,62 +128,18 @@ def read_roles(
         weights=None if weights is None else _weights(rows, weights),
         layout=layout(
             subject=owner,
-            visit=at,
-            n_visits=len(visits),
+            visit=cell,
+            n_visits=len(visits) * (1 if periods is None else len(periods)),
             group=which,
             n_groups=len(labels),
             time=when,
         ),
+        notes=notes,
     )
 
 
 def _codes(values: pd.Series, labels: Sequence[object]) -> IntArray:
     return pd.Index(list(labels)).get_indexer(pd.Index(values)).astype(np.int64)
-
-
-def _label(values: pd.Series, row: int) -> object:
-    """The value of one row as a plain Python value, which prints as the user wrote it."""
-    return values.iloc[[row]].tolist()[0]
-
-
-def _refuse_empty_visits(at: IntArray, visits: Sequence[object], visit: str) -> None:
-    counts = np.bincount(at, minlength=len(visits))
-    empty = [label for label, count in zip(visits, counts, strict=True) if count == 0]
-    if empty:
-        raise DataError(
-            f"Visit {', '.join(map(repr, empty))} of {visit!r} has no analysed row: nobody has "
-            "all that the model needs there. Leave its rows out of the data."
-        )
-
-
-def _refuse_duplicates(
-    owner: IntArray, at: IntArray, rows: pd.DataFrame, *, subject: str, visit: str
-) -> None:
-    key = owner * (int(at.max()) + 1) + at
-    ordered = np.argsort(key, kind="stable")
-    again = ordered[1:][np.diff(key[ordered]) == 0]
-    if again.size:
-        first = int(again.min())
-        who, when = _label(rows[subject], first), _label(rows[visit], first)
-        raise DataError(
-            f"Subject {who!r} has more than one analysed row at {visit} {when!r} ({again.size} "
-            "row(s) too many in all); a subject has one row a visit. Choose one record a visit "
-            "(ANL01FL, PARAMCD?) before the model."
-        )
-
-
-def _refuse_two_groups(
-    owner: IntArray, which: IntArray, rows: pd.DataFrame, *, subject: str, group: str
-) -> None:
-    first = np.full(int(owner.max()) + 1, -1, dtype=np.int64)
-    first[owner[::-1]] = which[::-1]
-    strays = np.flatnonzero(first[owner] != which)
-    if strays.size:
-        who = _label(rows[subject], int(strays[0]))
-        raise DataError(
-            f"Subject {who!r} changes {group!r} between visits; a subject has one covariance, "
-            "so the group stays the same."
-        )
 
 
 def _times(
@@ -144,7 +150,7 @@ def _times(
     tied = (np.diff(owner[ordered]) == 0) & (np.diff(times[ordered]) == 0)
     if tied.any():
         row = int(ordered[1:][tied].min())
-        who, at = _label(rows[subject], row), _label(rows[visit], row)
+        who, at = label_of(rows[subject], row), label_of(rows[visit], row)
         raise DataError(
             f"Subject {who!r} has two rows at {time}={times[row]:g} (one of them {visit} {at!r}); "
             "a spatial covariance needs distinct times."

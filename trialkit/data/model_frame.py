@@ -150,6 +150,7 @@ def build_model_frame(
     """
     parsed = parse_formula(formula)
     subjects = () if subject is None else (subject,)
+    require_columns(data, [*complete, *subjects])
     needed = list(dict.fromkeys([*parsed.left, *parsed.right, *levels, *complete, *subjects]))
     require_columns(data, needed)
     rows, n_excluded = _complete_rows(data, needed, formula)

@@ -88,6 +88,8 @@ def read(
     0     001  41.0      NA
     1     002   NaN      DK
     """
+    if not isinstance(path, str | os.PathLike):
+        raise SpecError(f"read takes the path of a file, not {type(path).__name__}.")
     file = Path(path)
     declared = declared_format(file)
     if encoding is not None and declared not in _WITH_ENCODING:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from trialkit.data.levels import arm_levels, factor_levels
-from trialkit.data.model_columns import numeric_column, require_labels
-from trialkit.data.names import require_columns
+from trialkit.data.levels import arm_levels, coded_labels, factor_levels, level_codes
+from trialkit.data.model_columns import numeric_column, refuse_extremes, require_labels
+from trialkit.data.names import require_columns, require_frame
 from trialkit.errors import DataError
 from trialkit.typing import FloatArray, IntArray
 
@@ -22,13 +22,6 @@ __all__ = [
     "require_one_row_each",
     "stratum_codes",
 ]
-
-
-def require_frame(data: object) -> pd.DataFrame:
-    """`data` itself; raises DataError where it is not a DataFrame."""
-    if not isinstance(data, pd.DataFrame):
-        raise DataError(f"data must be a pandas DataFrame, not {type(data).__name__}.")
-    return data
 
 
 def number_vector(frame: pd.DataFrame, column: str) -> FloatArray:
@@ -46,6 +39,10 @@ def number_vector(frame: pd.DataFrame, column: str) -> FloatArray:
         types.is_numeric_dtype(kind) or types.is_object_dtype(kind) or types.is_string_dtype(kind)
     ):
         raise DataError(f"Column {column!r} is not numeric: its type is {kind}.")
+    if types.is_numeric_dtype(kind) and not types.is_complex_dtype(kind):
+        plain: FloatArray = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        refuse_extremes(plain, values, column)
+        return plain.copy()
     present = values.notna().to_numpy()
     found = values[present]
     if any(isinstance(value, bool | complex) for value in found.tolist()):
@@ -74,16 +71,17 @@ def arm_codes(
 
 def label_codes(frame: pd.DataFrame, column: str, levels: Sequence[object]) -> IntArray:
     """Position in `levels` of each row's label; DataError, with the count, where it is missing."""
-    missing = frame[column].isna()
+    codes, labels = coded_labels(frame[column], column)
+    missing = codes < 0
     if missing.any():
         raise DataError(
             f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
-            f"first in row {frame.index[missing.to_numpy()].tolist()[0]!r}; give these rows a "
-            "value or leave them out."
+            f"first in row {frame.index[missing].tolist()[0]!r}; give these rows a value or leave "
+            "them out."
         )
-    require_labels(frame[column], column)
-    index = pd.Index(list(levels), dtype=object)
-    return index.get_indexer(pd.Index(frame[column].tolist(), dtype=object)).astype(np.int64)
+    if any(isinstance(label, str) and not label.strip() for label in labels):
+        require_labels(frame[column], column)
+    return level_codes(codes, labels, levels)
 
 
 def stratum_codes(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[IntArray, int]:

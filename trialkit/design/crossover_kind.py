@@ -70,7 +70,7 @@ def describe_crossover(kind: CrossoverKind, sequence: Coded, treatment: Coded) -
     unequal = "" if np.ptp(kind.subjects) <= 1 else " (unequal)"
     yield (
         f"Design seen: {kind.name}; {kind.n_treatments} treatments, {n_periods} periods, "
-        f"{n_sequences} sequences, subjects {sizes}{unequal}."
+        f"{n_sequences} sequence{'s' if n_sequences > 1 else ''}, subjects {sizes}{unequal}."
     )
     if kind.n_treatments > 1 and n_periods > 1:
         yield _balance(kind, treatment)
@@ -129,11 +129,10 @@ def _name(order: IntArray, n_treatments: int) -> str:
     if once and n_periods < n_treatments:
         return "incomplete blocks"
     if n_treatments == 2:
-        counts = np.stack([(order == code).sum(axis=1) for code in range(2)])
-        if (counts >= 2).all():
-            return f"full replicate ({'/'.join(words)})"
-        if (counts.max(axis=1) >= 2).any():
-            return f"partial replicate ({'/'.join(words)})"
+        # Full: the variance within subjects can be had of both treatments, as from ABB/BAA too.
+        repeated = [bool(((order == code).sum(axis=1) >= 2).any()) for code in range(2)]
+        if any(repeated):
+            return f"{'full' if all(repeated) else 'partial'} replicate ({'/'.join(words)})"
     return f"crossover ({'/'.join(words)})"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isqrt
 
 import numpy as np
 from scipy import special
 
-from trialkit.typing import BoolArray, FloatArray
+from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["clopper_pearson", "exact_difference", "fisher_p", "poisson_limits"]
 
@@ -69,50 +69,61 @@ def _lower_limit(x: int, n: int, x_ref: int, n_ref: int, tail: float) -> float:
     """Smallest difference that a test against larger ones does not refute at level `tail`."""
     estimate = x / n - x_ref / n_ref
     low, high = -1.0, estimate
-    if _exceeds(x, n, x_ref, n_ref, -1 + WIDTH, tail):
+    exceeds, at = _exceeds(x, n, x_ref, n_ref, -1 + WIDTH, tail, 0.5)
+    if exceeds:
         return -1.0
     while high - low > WIDTH:
         middle = (low + high) / 2
-        if _exceeds(x, n, x_ref, n_ref, middle, tail):
+        exceeds, at = _exceeds(x, n, x_ref, n_ref, middle, tail, at)
+        if exceeds:
             high = middle
         else:
             low = middle
     return low
 
 
-def _exceeds(x: int, n: int, x_ref: int, n_ref: int, difference: float, tail: float) -> bool:
-    """Whether P(statistic at least the one seen) is above `tail` for some nuisance value."""
-    region = _as_extreme(x, n, x_ref, n_ref, difference)
+def _exceeds(
+    x: int, n: int, x_ref: int, n_ref: int, difference: float, tail: float, guess: float
+) -> tuple[bool, float]:
+    """Whether P(statistic at least the one seen) is above `tail` for some nuisance value.
+
+    With the value at which it was largest; `guess`, that of a difference nearby, is tried first.
+    """
+    region = _first_extreme(x, n, x_ref, n_ref, difference)
     low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
+    near = np.array([min(max(guess, low), high)])
+    if _tail(region, n, n_ref, near, difference)[0] > tail:
+        return True, float(near[0])
     for _ in range(1 + REFINEMENTS):
         grid = np.linspace(low, high, GRID)
         tails = _tail(region, n, n_ref, grid, difference)
         place = int(np.argmax(tails))
         if tails[place] > tail:
-            return True
+            return True, float(grid[place])
         if tails[place] < NEAR * tail:
-            return False
+            break
         low, high = float(grid[max(place - 1, 0)]), float(grid[min(place + 1, GRID - 1)])
-    return False
+    return False, float(grid[place])
 
 
-def _tail(
-    region: BoolArray, n: int, n_ref: int, p_ref: FloatArray, difference: float
-) -> FloatArray:
-    """Probability of `region` (n + 1, n_ref + 1) at each reference proportion (G,)."""
+def _tail(region: IntArray, n: int, n_ref: int, p_ref: FloatArray, difference: float) -> FloatArray:
+    """Probability of tables from `region` (n_ref + 1,) on, at each reference proportion (G,)."""
     arm = _binomial(n, np.clip(p_ref + difference, 0.0, 1.0))
     ref = _binomial(n_ref, np.clip(p_ref, 0.0, 1.0))
-    tails: FloatArray = np.einsum("gi,gi->g", arm, ref @ region.T.astype(float))
+    at_least = np.zeros((arm.shape[0], n + 2))
+    at_least[:, :-1] = np.cumsum(arm[:, ::-1], axis=1)[:, ::-1]
+    tails: FloatArray = np.einsum("gj,gj->g", at_least[:, region], ref)
     return tails
 
 
 def _binomial(n: int, p: FloatArray) -> FloatArray:
     """Probabilities of 0 ... n events (G, n + 1)."""
     k = np.arange(n + 1)
-    log_mass: FloatArray = (
-        _log_choose(n, k) + special.xlogy(k, p[:, None]) + special.xlog1py(n - k, -p[:, None])
-    )
-    mass: FloatArray = np.exp(log_mass)
+    is_inner = (p > 0) & (p < 1)
+    inner = np.where(is_inner, p, 0.5)
+    log_mass = _log_choose(n, k) + np.log(inner)[:, None] * k + np.log1p(-inner)[:, None] * (n - k)
+    certain = np.where(p[:, None] >= 1, k == n, k == 0)
+    mass: FloatArray = np.where(is_inner[:, None], np.exp(log_mass), certain)
     return mass
 
 
@@ -121,11 +132,29 @@ def _log_choose(n: int, k: FloatArray | np.ndarray) -> FloatArray:
     return np.asarray(whole, dtype=np.float64)
 
 
-def _as_extreme(x: int, n: int, x_ref: int, n_ref: int, difference: float) -> BoolArray:
-    """Tables (n + 1, n_ref + 1) whose score statistic is at least that of the one seen."""
-    a = np.arange(n + 1)[:, None].astype(float)
-    b = np.arange(n_ref + 1)[None, :].astype(float)
-    p_ref = _restricted_reference(a, n, b, n_ref, difference)
+def _first_extreme(x: int, n: int, x_ref: int, n_ref: int, difference: float) -> IntArray:
+    """Fewest events of the arm (n_ref + 1,) whose table is as extreme as the one seen.
+
+    For each number of events in the reference; n + 1 where no table is. The score statistic
+    rises with the arm's events, so that a column's tables are extreme from one on.
+    """
+    seen = _statistic(np.array(x), n, np.array(x_ref), n_ref, difference)
+    enough = seen - SAME_STATISTIC * max(1.0, abs(float(seen)))
+    b = np.arange(n_ref + 1)
+    # Two looks of about sqrt(n) tables each: at the first table of each block, then inside one.
+    size = isqrt(n) + 1
+    begins = np.arange(0, n + 1, size)[:, None]
+    later = np.sum(_statistic(begins, n, b, n_ref, difference) < enough, axis=0)
+    begin = np.maximum(later - 1, 0) * size
+    inside = begin + np.arange(size)[:, None]
+    # Tables past n are copies of the last, and are not counted.
+    values = _statistic(np.minimum(inside, n), n, b, n_ref, difference)
+    return np.asarray(begin + np.sum((values < enough) & (inside <= n), axis=0), dtype=np.int64)
+
+
+def _statistic(a: IntArray, n: int, b: IntArray, n_ref: int, difference: float) -> FloatArray:
+    """Score statistic of a events of n against b of n_ref, at a difference."""
+    p_ref = _restricted_reference(a.astype(float), n, b.astype(float), n_ref, difference)
     p_arm = p_ref + difference
     variance = p_arm * (1 - p_arm) / n + p_ref * (1 - p_ref) / n_ref
     numerator = a / n - b / n_ref - difference
@@ -134,10 +163,7 @@ def _as_extreme(x: int, n: int, x_ref: int, n_ref: int, difference: float) -> Bo
     # No variance: the table fits the difference exactly, or cannot arise under it.
     flat = variance <= 1e-15
     at_ends = np.where(np.abs(numerator) < 1e-12, 0.0, np.copysign(np.inf, numerator))
-    statistic = np.where(flat, at_ends, statistic)
-    seen = statistic[x, x_ref]
-    extreme: BoolArray = statistic >= seen - SAME_STATISTIC * max(1.0, abs(seen))
-    return extreme
+    return np.asarray(np.where(flat, at_ends, statistic), dtype=np.float64)
 
 
 def _restricted_reference(

@@ -3,12 +3,17 @@
 Vocabulary: a *life table* has one row a distinct time (M,), event or censoring, in order. The
 number at risk counts those whose time is not below it, so that a censoring tied with an event
 stays at risk for that event.
+
+lifelines gives the same curve and log-log limits to the last digit, and is a check in the
+tests; it has neither Greenwood's standard error nor log and plain limits, limits of zero where
+R and SAS have none, no midpoint where the curve runs flat at one half, and no sampling variance
+of the restricted mean. All of these are sums over this table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan, sqrt
+from math import nan
 
 import numpy as np
 from scipy import special
@@ -62,10 +67,11 @@ class LifeTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestrictedMean:
-    """Area under the survival curve up to tau, and its sampling variance."""
+    """Area under the curve up to tau, its sampling variance, and the events before tau."""
 
     mean: float
     variance: float
+    n_event: int
 
 
 def life_table(time: FloatArray, event: BoolArray) -> LifeTable:
@@ -118,7 +124,8 @@ def quantile_of_curve(time: FloatArray, curve: FloatArray, probability: float) -
     """The time by which a falling step curve reaches 1 - probability; NaN where it does not.
 
     Where the curve runs flat at exactly that height, the midpoint of the flat piece (to the
-    last time, where the curve ends on it), as R's survival has it.
+    last time, where the curve ends on it): R's quantile() of a survfit. Its printed summary
+    has the beginning of a piece that the curve ends on.
     """
     target = 1 - probability
     known = ~np.isnan(curve)
@@ -150,9 +157,4 @@ def restricted_mean(table: LifeTable, tau: float) -> RestrictedMean:
         terms = after**2 * d / (n * (n - d))
     # Once the curve has reached zero nothing lies after it.
     variance = float(np.sum(np.where(n > d, terms, 0.0)))
-    return RestrictedMean(mean=float(areas.sum()), variance=variance)
-
-
-def standard_error(mean: RestrictedMean) -> float:
-    """Standard error of a restricted mean."""
-    return sqrt(mean.variance) if mean.variance < inf else inf
+    return RestrictedMean(mean=float(areas.sum()), variance=variance, n_event=int(d.sum()))

@@ -31,6 +31,9 @@ HC_KINDS = ("HC0", "HC1", "HC2", "HC3", "HC4")
 # A column of unit length whose part outside the span of the columns before it is shorter than
 # this carries no more than rounding: with 16 digits, fewer than half would be left.
 ALIAS_TOLERANCE = 1e-9
+# Where every column keeps this share of its length outside the columns before it, Cholesky's
+# pivots of X'X, which lose half the digits, are proof enough that none is aliased.
+CLEAR_PIVOT = 1e-4
 # Directions of L V L' below this share of its largest carry no information of their own.
 RANK_TOLERANCE = 1e-10
 
@@ -65,6 +68,8 @@ class WaldTest:
 def aliased_columns(x: FloatArray) -> BoolArray:
     """Which of the P columns of `x` (n, P) depend linearly on the columns to their left."""
     aliased = np.zeros(x.shape[1], dtype=np.bool_)
+    if _is_clearly_independent(x):
+        return aliased
     basis = np.empty((x.shape[0], 0))
     for position in range(x.shape[1]):
         length = float(np.linalg.norm(x[:, position]))
@@ -80,6 +85,18 @@ def aliased_columns(x: FloatArray) -> BoolArray:
         else:
             basis = np.column_stack([basis, column / rest])
     return aliased
+
+
+def _is_clearly_independent(x: FloatArray) -> bool:
+    gram = x.T @ x
+    length = np.sqrt(np.diagonal(gram))
+    if not (length > 0).all() or not np.isfinite(length).all():
+        return False
+    try:
+        factor = np.linalg.cholesky(gram / np.outer(length, length))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.diagonal(factor).min(initial=1.0) > CLEAR_PIVOT)
 
 
 def least_squares(*, x: FloatArray, y: FloatArray, aliased: BoolArray) -> LeastSquares:

@@ -10,7 +10,7 @@ definite: compound symmetry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import optimize
@@ -63,9 +63,16 @@ class InterceptFit:
     strata: Strata
     phi: FloatArray
     gamma: FloatArray
+    # By kind of information: contrasts and variances ask for the same.
+    known: dict[bool, SmallSample] = field(default_factory=dict)
 
     def small_sample(self, *, expected: bool) -> SmallSample:
         """What Kenward-Roger and Satterthwaite need; parameters (between, within), scaled."""
+        if expected not in self.known:
+            self.known[expected] = self._small_sample(expected=expected)
+        return self.known[expected]
+
+    def _small_sample(self, *, expected: bool) -> SmallSample:
         scale = self.basis.scale**2
         between, within = self.between / scale, self.within / scale
         value = within + self.strata.size * between
@@ -105,14 +112,14 @@ def fit_random_intercept(
     """
     basis = orthonormal_basis(x, y)
     strata = _strata(basis.rows(x, y), subject)
-    profile = _Profile(strata, x.shape[1])
+    profile = _Profile.of(strata, x.shape[1])
     _require_two_variances(strata, x, subject)
     ratio = profile.best_ratio(bounded=bounded)
     at = profile.at(ratio)
     gamma, phi = at.gamma, at.inverse * at.within
     scale = basis.scale
     free = y.size - x.shape[1]
-    deviance = at.deviance + free * (1 + np.log(2 * np.pi) + 2 * np.log(scale))
+    deviance = profile.deviance(at) + free * (1 + np.log(2 * np.pi) + 2 * np.log(scale))
     return InterceptFit(
         coef=basis.coefficients(gamma),
         vcov=basis.covariance(phi),
@@ -130,9 +137,13 @@ def fit_random_intercept(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _At:
-    """The profile at one ratio: value, derivative in the ratio, and the estimates there."""
+    """The profile at one ratio: derivative in the ratio, and the estimates there.
 
-    deviance: float
+    `weight` (e,) of the strata, `pooled` (P + 1, P + 1) their weighted cross-products.
+    """
+
+    weight: FloatArray
+    pooled: FloatArray
     slope: float
     within: float
     gamma: FloatArray
@@ -141,37 +152,52 @@ class _At:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Profile:
-    """-2 restricted log-likelihood as a function of between / within alone."""
+    """-2 restricted log-likelihood as a function of between / within alone.
+
+    `flat` (e, (P + 1)^2) are the cross-products of the strata, `free` the residual df.
+    """
 
     strata: Strata
-    n_columns: int
+    flat: FloatArray
+    free: float
+    largest: float
 
-    @property
-    def _largest(self) -> float:
-        return float(self.strata.size.max())
+    @classmethod
+    def of(cls, strata: Strata, n_columns: int) -> _Profile:
+        """The profile of a model with `n_columns` fixed effects."""
+        return cls(
+            strata=strata,
+            flat=strata.products.reshape(strata.size.size, -1),
+            free=float(strata.dimension.sum()) - n_columns,
+            largest=float(strata.size.max()),
+        )
 
     def at(self, ratio: float) -> _At:
         """Profile out the coefficients and the scale."""
         weight = 1.0 / (1.0 + self.strata.size * ratio)
         rate = self.strata.size * weight
-        pooled = np.tensordot(weight, self.strata.products, axes=1)
+        pooled = (weight @ self.flat).reshape(self.strata.products.shape[1:])
         # The columns are orthonormal, so that this inverse is as well conditioned as the data.
         inverse = np.linalg.inv(pooled[:-1, :-1])
         gamma = inverse @ pooled[:-1, -1]
-        x, _, square = _parts(self.strata, gamma)
-        free = float(self.strata.dimension.sum()) - self.n_columns
-        within = float(weight @ square) / free
-        deviance = (
-            -float(self.strata.dimension @ np.log(weight))
-            + free * np.log(within)
-            + float(np.linalg.slogdet(pooled[:-1, :-1])[1])
-        )
+        direction = np.append(-gamma, 1.0)
+        within = float(direction @ pooled @ direction) / self.free
+        # The derivative of `pooled` in the ratio, but for its sign.
+        falling = ((rate * weight) @ self.flat).reshape(pooled.shape)
         slope = (
             float(self.strata.dimension @ rate)
-            - float((rate * weight) @ square) / within
-            - float(np.tensordot(rate * weight @ x.reshape(rate.size, -1), inverse.ravel(), axes=1))
+            - float(direction @ falling @ direction) / within
+            - float(np.vdot(falling[:-1, :-1], inverse))
         )
-        return _At(deviance, slope, within, gamma, (inverse + inverse.T) / 2)
+        return _At(weight, pooled, slope, within, gamma, (inverse + inverse.T) / 2)
+
+    def deviance(self, at: _At) -> float:
+        """-2 restricted log-likelihood, without constants."""
+        return (
+            -float(self.strata.dimension @ np.log(at.weight))
+            + self.free * float(np.log(at.within))
+            + float(np.linalg.slogdet(at.pooled[:-1, :-1])[1])
+        )
 
     def best_ratio(self, *, bounded: bool) -> float:
         """The ratio of the smallest deviance, to the precision of its derivative's root."""
@@ -186,43 +212,51 @@ class _Profile:
             )
         if best == 0 and self.at(0.0).slope >= 0:
             return 0.0
-        u = optimize.brentq(lambda v: self._slope(v), left, right, xtol=1e-15, rtol=1e-14)
+        u = optimize.brentq(self._slope, left, right, xtol=1e-13, rtol=1e-13)
         return self._ratio(float(u))
 
     def _deviances(self, grid: FloatArray) -> FloatArray:
         """The deviance at every u = log(1 + n ratio) of a grid (g,), all at once."""
-        ratio = np.expm1(grid) / self._largest
+        ratio = np.expm1(grid) / self.largest
         weight = 1.0 / (1.0 + np.outer(ratio, self.strata.size))
-        pooled = np.tensordot(weight, self.strata.products, axes=1)
-        information, right = pooled[:, :-1, :-1], pooled[:, :-1, -1]
-        gamma = np.linalg.solve(information, right[:, :, None])[:, :, 0]
-        square = pooled[:, -1, -1] - np.einsum("gi,gi->g", right, gamma)
-        free = float(self.strata.dimension.sum()) - self.n_columns
-        # Where nothing is left within subjects the deviance falls without end.
-        floor = np.finfo(np.float64).tiny
+        pooled = (weight @ self.flat).reshape(-1, *self.strata.products.shape[1:])
+        # The last pivot is what the fixed effects leave of the outcome.
+        log_square, log_determinant = _log_pivots(pooled)
         return np.asarray(
-            free * np.log(np.maximum(square / free, floor))
+            self.free * (log_square - np.log(self.free))
             - np.log(weight) @ self.strata.dimension
-            + np.linalg.slogdet(information)[1]
+            + log_determinant
         )
 
     def _ratio(self, u: float) -> float:
-        return float(np.expm1(u) / self._largest)
+        return float(np.expm1(u) / self.largest)
 
     def _slope(self, u: float) -> float:
         """Derivative of the deviance in u = log(1 + n ratio)."""
-        return self.at(self._ratio(u)).slope * float(np.exp(u)) / self._largest
+        return self.at(self._ratio(u)).slope * float(np.exp(u)) / self.largest
+
+
+def _log_pivots(pooled: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Logs of the outcome's Schur complement (g,) and of |X'WX| (g,), of (g, P + 1, P + 1)."""
+    try:
+        pivots = 2 * np.log(np.diagonal(np.linalg.cholesky(pooled), axis1=1, axis2=2))
+        return pivots[:, -1], pivots[:, :-1].sum(axis=1)
+    except np.linalg.LinAlgError:
+        information, right = pooled[:, :-1, :-1], pooled[:, :-1, -1]
+        gamma = np.linalg.solve(information, right[:, :, None])[:, :, 0]
+        square = pooled[:, -1, -1] - np.einsum("gi,gi->g", right, gamma)
+        # Where nothing is left within subjects the deviance falls without end.
+        floor = np.finfo(np.float64).tiny
+        return np.log(np.maximum(square, floor)), np.linalg.slogdet(information)[1]
 
 
 def _strata(z: FloatArray, subject: IntArray) -> Strata:
-    n_subjects = int(subject.max()) + 1
-    size = np.bincount(subject, minlength=n_subjects)
-    sums = np.zeros((n_subjects, z.shape[1]))
-    np.add.at(sums, subject, z)
+    size = np.bincount(subject)
+    sums = np.column_stack([np.bincount(subject, weights=column) for column in z.T])
     means = sums / size[:, None]
     deviations = z - means[subject]
-    products, dimension = [deviations.T @ deviations], [float(z.shape[0] - n_subjects)]
-    values = np.unique(size)
+    products, dimension = [deviations.T @ deviations], [float(z.shape[0] - size.size)]
+    values = np.flatnonzero(np.bincount(size))
     for n in values:
         own = means[size == n]
         products.append(n * own.T @ own)

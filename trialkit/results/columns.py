@@ -65,7 +65,7 @@ def take_rows(columns: Mapping[str, tuple[object, ...]], rows: Sequence[int]) ->
 def matching_rows(
     keys: Mapping[str, tuple[object, ...]], n_rows: int, wanted: Mapping[str, object]
 ) -> list[int]:
-    """Rows whose keys equal `wanted`; a list, set or tuple as value means any of its members.
+    """Rows whose keys equal `wanted`; a list, set, tuple or array means any of its members.
 
     Raises SpecError for a key the table does not have and for a value that no row has: an
     empty selection from a misspelt label would read as "no result".
@@ -74,8 +74,10 @@ def matching_rows(
     for name, value in wanted.items():
         if name not in keys:
             raise SpecError(f"No key {name!r} in this table; keys: {', '.join(keys) or 'none'}.")
-        allowed = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+        allowed = _members(value)
         present = list(dict.fromkeys(keys[name]))
+        if not allowed:
+            raise SpecError(f"{name}= lists no value; present: {', '.join(map(repr, present))}.")
         for item in allowed:
             if item not in present:
                 raise SpecError(
@@ -83,3 +85,12 @@ def matching_rows(
                 )
         rows = [row for row in rows if keys[name][row] in allowed]
     return rows
+
+
+def _members(value: object) -> list[object]:
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    # An array, Series or Index by the method they share; a label of numpy's own has no members.
+    if hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0:
+        return list(value.tolist())
+    return [value]

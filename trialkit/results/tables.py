@@ -38,6 +38,8 @@ ESTIMATE_COLUMNS = (
     "scale",
     "status",
 )
+# Of these, floats whatever their values.
+FLOATS = frozenset(ESTIMATE_COLUMNS[:8])
 TEST_COLUMNS = ("num_df", "den_df", "statistic", "p_value", "method")
 
 
@@ -82,15 +84,18 @@ class EstimateTable:
 
     def frame(self) -> pd.DataFrame:
         """The tidy, unrounded frame: keys, the fixed columns, extras, then `p_adjusted`."""
+        import numpy as np
         import pandas as pd
 
-        columns: dict[str, Sequence[object]] = dict(self.keys)
+        columns: dict[str, object] = {name: list(values) for name, values in self.keys.items()}
         for name in ESTIMATE_COLUMNS:
-            columns[name] = [getattr(row, name) for row in self.estimates]
-        columns.update(self.extras)
+            values = [getattr(row, name) for row in self.estimates]
+            columns[name] = np.array(values, dtype=np.float64) if name in FLOATS else values
+        columns.update((name, list(values)) for name, values in self.extras.items())
         if self.p_adjusted is not None:
-            columns["p_adjusted"] = self.p_adjusted
-        return pd.DataFrame({name: list(values) for name, values in columns.items()})
+            columns["p_adjusted"] = np.array(self.p_adjusted, dtype=np.float64)
+        # Every column is new here: nothing needs copying.
+        return pd.DataFrame(columns, copy=False)
 
     def where(self, **keys: object) -> Self:
         """The rows whose keys have these values (a list means any of them).

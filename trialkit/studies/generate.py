@@ -26,12 +26,14 @@ __all__ = ["SEEDS", "generate", "main"]
 # The seed of each study's bundled data. Another seed gives other data with the same figures.
 SEEDS = MappingProxyType(
     {
+        "bested2023": 20230801,
         "final2024": 20240105,
         "informative_dropout": 20261122,
         "innova2026": 20260630,
         "irwin2024": 20240113,
         "parkitny2017": 20170516,
         "polo2019": 20191204,
+        "younger2009": 20090501,
         "younger2013": 20130201,
     }
 )

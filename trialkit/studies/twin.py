@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnalysisCell", "Description", "Share", "Twin", "TwinSource", "twin_source"]
 
-DESCRIPTIONS = ("mean", "sd", "n", "ci_low", "ci_high", "half_width", "p_value")
+DESCRIPTIONS = ("mean", "sd", "median", "iqr", "n", "ci_low", "ci_high", "half_width", "p_value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class AnalysisCell:
 class Description:
     """A statistic of `variable` over rows `where`.
 
-    Mean, SD (n - 1), n, or of the one-sample t-test the 95% interval's ends, its half-width or p.
+    Mean, SD (n - 1), median, width between the quartiles (R's type 7), n, or of the one-sample
+    t-test the 95% interval's ends, its half-width or p.
     `negated` turns the sign of the values first: a paper may print falls as positive.
     """
 
@@ -146,6 +147,8 @@ def describe(values: pd.Series, statistic: str) -> float:
     return {
         "mean": mean,
         "sd": sd,
+        "median": float(observed.median()),
+        "iqr": float(observed.quantile(0.75) - observed.quantile(0.25)),
         "n": float(n),
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,

@@ -40,24 +40,21 @@ class Basis:
         """Rows of z = [Q, r] (N, P + 1)."""
         out = np.empty((x.shape[0], x.shape[1] + 1))
         # x R^-1 by back substitution; the right-hand side is R^-T x'.
-        out[:, :-1] = linalg.solve_triangular(self.factor, x.T, trans="T", check_finite=False).T
+        out[:, :-1] = _solved(self.factor, x.T, transposed=True).T
         out[:, -1] = (y - x @ self.start) / self.scale
         return out
 
     def contrasts(self, matrix: FloatArray) -> FloatArray:
         """Rows of contrasts (r, P) of the model's coefficients, in the basis Q."""
-        solved = linalg.solve_triangular(self.factor, matrix.T, trans="T", check_finite=False)
-        return np.ascontiguousarray(solved.T)
+        return np.ascontiguousarray(_solved(self.factor, matrix.T, transposed=True).T)
 
     def coefficients(self, gamma: FloatArray) -> FloatArray:
         """Coefficients (P,) of the model from those in the basis."""
-        solved = linalg.solve_triangular(self.factor, gamma, check_finite=False)
-        return np.asarray(self.start + self.scale * solved)
+        return np.asarray(self.start + self.scale * _solved(self.factor, gamma))
 
     def covariance(self, phi: FloatArray) -> FloatArray:
         """Covariance (P, P) of the model's coefficients from that in the basis."""
-        half = linalg.solve_triangular(self.factor, phi, check_finite=False)
-        full = linalg.solve_triangular(self.factor, half.T, check_finite=False)
+        full = _solved(self.factor, _solved(self.factor, phi).T)
         return np.asarray(self.scale**2 * (full + full.T) / 2)
 
     @property
@@ -89,8 +86,7 @@ def orthonormal_basis(x: FloatArray, y: FloatArray, weights: FloatArray | None =
     residual = y
     for _ in range(2):  # once more: normal equations leave half the digits
         weighted = residual if weights is None else weights * residual
-        right = linalg.solve_triangular(factor, x.T @ weighted, trans="T")
-        start = start + linalg.solve_triangular(factor, right)
+        start = start + _solved(factor, _solved(factor, x.T @ weighted, transposed=True))
         residual = y - x @ start
     weighted = residual if weights is None else weights * residual
     scale = float(np.sqrt(residual @ weighted / (n_rows - n_columns)))
@@ -113,6 +109,13 @@ def _factor(x: FloatArray, weights: FloatArray | None) -> FloatArray | None:
         if np.abs(np.diagonal(scaled)).min() < RANK_TOLERANCE:
             return None
     return np.asarray(scaled * length)
+
+
+def _solved(factor: FloatArray, right: FloatArray, *, transposed: bool = False) -> FloatArray:
+    """R^-1 b, or R^-T b, for R (P, P) upper triangular with a diagonal that is not zero."""
+    # LAPACK itself: scipy.linalg's wrapper takes longer than a solution of this size.
+    solution, _ = linalg.lapack.dtrtrs(factor, right, trans=int(transposed))
+    return np.asarray(solution)
 
 
 def _cholesky(matrix: FloatArray) -> FloatArray | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 
 from trialkit.errors import ConvergenceError
+from trialkit.kernels.mmrm.direct_product import PeriodsByVisits
 from trialkit.kernels.mmrm.patterns import Patterns
 from trialkit.kernels.mmrm.start import joint_counts
 from trialkit.typing import BoolArray, FloatArray
@@ -35,19 +39,27 @@ OWN_VARIANCES = frozenset(
 class CovarianceProblem(ConvergenceError):
     """A covariance the data do not determine: `group` and `visits` (codes).
 
-    `n_subjects` are in the group, `n_together` of them were seen at all these visits. `reason`
-    is "unseen" (no subject at the visit), "never together" (no subject at both), "singular" (a
-    combination of the visits has no variance left).
+    In a direct product `axis` says of what they are codes: "visits", "periods", or None for the
+    cells of both. `n_subjects` are in the group, `n_together` of them were seen at all these
+    visits. `reason` is "unseen" (no subject at the visit), "never together" (no subject at
+    both), "singular" (a combination of the visits has no variance left).
     """
 
     def __init__(
-        self, reason: str, *, group: int, visits: tuple[int, ...], patterns: Patterns
+        self,
+        reason: str,
+        *,
+        group: int,
+        visits: tuple[int, ...],
+        patterns: Patterns,
+        axis: Literal["visits", "periods"] | None = None,
     ) -> None:
         rows = patterns.group_slice(group)
         together = patterns.mask[rows][:, list(visits)].all(axis=1)
         self.reason = reason
         self.group = group
         self.visits = visits
+        self.axis = axis
         self.n_subjects = int(patterns.count[rows].sum())
         self.n_together = int(patterns.count[rows] @ together)
         super().__init__(
@@ -56,22 +68,35 @@ class CovarianceProblem(ConvergenceError):
         )
 
 
-def refuse_unseen(patterns: Patterns, covariance: str) -> None:
+def refuse_unseen(patterns: Patterns, covariance: str | PeriodsByVisits) -> None:
     """Raise CovarianceProblem for parameters that no observation of a group touches."""
+    if isinstance(covariance, str):
+        _refuse_unseen(patterns, covariance, None)
+        return
+    seen = patterns.mask.reshape(patterns.n_patterns, covariance.n_periods, -1)
+    of_visits = replace(patterns.bare(), mask=np.asarray(seen.any(axis=1)))
+    _refuse_unseen(of_visits, covariance.visits, "visits")
+    of_periods = replace(patterns.bare(), mask=np.asarray(seen.any(axis=2)))
+    _refuse_unseen(of_periods, covariance.periods, "periods")
+
+
+def _refuse_unseen(
+    patterns: Patterns, covariance: str, axis: Literal["visits", "periods"] | None
+) -> None:
     for group in range(patterns.n_groups):
         counts = joint_counts(patterns, group)
-        if covariance in OWN_VARIANCES:
-            unseen = np.flatnonzero(np.diagonal(counts) == 0)
-            if unseen.size:
-                visits = tuple(int(v) for v in unseen)
-                raise CovarianceProblem("unseen", group=group, visits=visits, patterns=patterns)
-        if covariance == "unstructured":
-            low, high = np.nonzero(np.triu(counts == 0, 1))
-            if low.size:
-                visits = (int(low[0]), int(high[0]))
-                raise CovarianceProblem(
-                    "never together", group=group, visits=visits, patterns=patterns
-                )
+        unseen = np.flatnonzero(np.diagonal(counts) == 0)
+        if covariance in OWN_VARIANCES and unseen.size:
+            visits = tuple(int(v) for v in unseen)
+            raise CovarianceProblem(
+                "unseen", group=group, visits=visits, patterns=patterns, axis=axis
+            )
+        low, high = np.nonzero(np.triu(counts == 0, 1))
+        if covariance == "unstructured" and low.size:
+            visits = (int(low[0]), int(high[0]))
+            raise CovarianceProblem(
+                "never together", group=group, visits=visits, patterns=patterns, axis=axis
+            )
 
 
 def refuse_singular(

@@ -9,6 +9,7 @@ import numpy as np
 from trialkit.errors import ConvergenceError
 from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
 from trialkit.kernels.mmrm.diagnosis import refuse_unseen
+from trialkit.kernels.mmrm.direct_product import PeriodsByVisits, direct_product
 from trialkit.kernels.mmrm.layout import Layout
 from trialkit.kernels.mmrm.likelihood import Likelihood
 from trialkit.kernels.mmrm.optimise import Optimum, maximise
@@ -65,15 +66,16 @@ def fit_marginal(
     y: FloatArray,
     *,
     layout: Layout,
-    covariance: str = "unstructured",
+    covariance: str | PeriodsByVisits = "unstructured",
     reml: bool = True,
     weights: FloatArray | None = None,
 ) -> MarginalFit:
     """Fit y (N,) ~ x (N, P) with covariance of the visits within subjects.
 
-    With `weights` (N,) the covariance of a subject is W^-1/2 Sigma W^-1/2. Raises DataError
-    where the fixed effects are dependent or fit exactly, ConvergenceError where the
-    likelihood has no optimum that can be found.
+    For a direct product the layout's visits are the cells: the visits of the first period, then
+    those of the second, and so on. With `weights` (N,) the covariance of a subject is
+    W^-1/2 Sigma W^-1/2. Raises DataError where the fixed effects are dependent or fit exactly,
+    ConvergenceError where the likelihood has no optimum that can be found.
     """
     basis = orthonormal_basis(x, y, weights)
     return fit_moments(
@@ -92,7 +94,7 @@ def fit_moments(
     *,
     patterns: Patterns,
     basis: Basis,
-    covariance: str,
+    covariance: str | PeriodsByVisits,
     reml: bool,
     n_observations: int,
     log_weights: float = 0.0,
@@ -149,7 +151,12 @@ def _best(
     return best
 
 
-def _group_structure(covariance: str, patterns: Patterns, group: int) -> Structure:
+def _group_structure(
+    covariance: str | PeriodsByVisits, patterns: Patterns, group: int
+) -> Structure:
+    if isinstance(covariance, PeriodsByVisits):
+        n_visits = patterns.n_visits // covariance.n_periods
+        return direct_product(covariance, n_visits=n_visits)
     distance = None
     if patterns.time is not None:
         time = patterns.time[patterns.group_slice(group)]

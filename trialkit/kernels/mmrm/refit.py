@@ -235,18 +235,22 @@ class _Newton:
         n = products.count.shape[0]
         sigma = np.repeat(self.start[None], n, axis=0)
         is_done = np.zeros(n, dtype=np.bool_)
-        is_sound = np.ones(n, dtype=np.bool_)
-        gamma = np.full((n, 0), np.nan)
+        # Copies still on the way: one slow copy does not make the others go on.
+        left, own = np.arange(n), products
         for _ in range(MAX_STEPS):
-            gamma, spread, inverse = self._point(products, sigma)
-            step, decrement = self._step(products, inverse, spread)
-            is_sound &= np.isfinite(decrement) & (decrement >= 0)
-            is_done |= is_sound & (decrement < LAST_STEP_BELOW)
-            sigma = self._moved(sigma, np.where(is_sound[:, None], step, 0.0))
-            if (is_done | ~is_sound).all():
+            _, spread, inverse = self._point(own, sigma[left])
+            step, decrement = self._step(own, inverse, spread)
+            is_sound = np.isfinite(decrement) & (decrement >= 0)
+            is_done[left] = is_sound & (decrement < LAST_STEP_BELOW)
+            step[~is_sound] = 0.0
+            sigma[left] = self._moved(sigma[left], step)
+            is_left = is_sound & ~is_done[left]
+            if not is_left.any():
                 break
+            if not is_left.all():
+                left, own = left[is_left], own.some(is_left)
         gamma, _, _ = self._point(products, sigma)
-        is_done &= np.isfinite(gamma).all(axis=1) & is_sound
+        is_done &= np.isfinite(gamma).all(axis=1)
         return gamma, sigma, is_done
 
     def _point(

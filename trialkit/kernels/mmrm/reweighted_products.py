@@ -8,13 +8,13 @@ Shapes: B copies, K patterns, m visits, z of length w, R packed rows of C number
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from trialkit.kernels.mmrm.cross_products import CrossProducts, unpack_triangle
 from trialkit.kernels.mmrm.subject_rows import SubjectRows
-from trialkit.typing import FloatArray, IntArray
+from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["LeftOut", "Products", "Weighted", "subject_products"]
 
@@ -34,6 +34,9 @@ class Products(Protocol):
 
     def one(self, copy: int) -> CrossProducts:
         """The products of one copy, for a fit by itself."""
+
+    def some(self, copies: BoolArray) -> Self:
+        """Those of the copies where `copies` (B,) is true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +76,10 @@ class LeftOut:
         count = self.count[copy]
         return replace(self.full, packed=packed, patterns=replace(self.full.patterns, count=count))
 
+    def some(self, copies: BoolArray) -> Self:
+        """As `Products`."""
+        return replace(self, z=self.z[copies], pattern=self.pattern[copies])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Weighted:
@@ -100,6 +107,10 @@ class Weighted:
             packed=self.packed[copy],
             patterns=replace(self.full.patterns, count=self.count[copy]),
         )
+
+    def some(self, copies: BoolArray) -> Self:
+        """As `Products`."""
+        return replace(self, packed=self.packed[copies], count=self.count[copies])
 
 
 def subject_products(rows: SubjectRows, full: CrossProducts) -> list[FloatArray]:

@@ -23,10 +23,12 @@ from trialkit.typing import FloatArray, IntArray
 __all__ = [
     "STRUCTURES",
     "Chart",
+    "Factor",
     "Natural",
     "ScaledCorrelation",
     "Structure",
     "Unstructured",
+    "positive_definite",
     "structure",
 ]
 
@@ -112,6 +114,17 @@ class Structure(Protocol):
         """
 
 
+class Factor(Structure, Protocol):
+    """A structure that can be a factor of a direct product; theta's first is a variance."""
+
+    @property
+    def n_visits(self) -> int:
+        """Number of visits m."""
+
+    def rescaled(self, theta: FloatArray, factor: float) -> FloatArray:
+        """Theta of `factor` times Sigma."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unstructured:
     """Every variance and covariance free; theta are the elements of the lower triangle.
@@ -165,7 +178,11 @@ class Unstructured:
     def starts(self, covariance: FloatArray) -> list[FloatArray]:
         """The elements of the covariance, shrunk until positive definite."""
         row, column = self._indices()
-        return [np.asarray(_positive_definite(covariance)[row, column])]
+        return [np.asarray(positive_definite(covariance)[row, column])]
+
+    def rescaled(self, theta: FloatArray, factor: float) -> FloatArray:
+        """Every element times the factor."""
+        return theta * factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +196,11 @@ class ScaledCorrelation:
     correlation: correlations.Correlation
     is_heterogeneous: bool
     is_linear: bool = False
+
+    @property
+    def n_visits(self) -> int:
+        """Number of visits m."""
+        return self.correlation.n_visits
 
     @property
     def _n_variances(self) -> int:
@@ -272,6 +294,11 @@ class ScaledCorrelation:
         shares = (0.0, 0.5, 0.9) if self.correlation.n_parameters > 1 else (0.0,)
         return [np.concatenate([used, self._rho(correlation, share)]) for share in shares]
 
+    def rescaled(self, theta: FloatArray, factor: float) -> FloatArray:
+        """The variances times the factor."""
+        variances, rho = self._split(theta)
+        return np.concatenate([variances * factor, rho])
+
     def _rho(self, correlation: FloatArray, shrunk: float) -> FloatArray:
         """Admissible correlation parameters near an empirical correlation, shrunk at least so."""
         eye = np.eye(correlation.shape[0])
@@ -316,7 +343,8 @@ def _is_positive_definite(matrices: FloatArray) -> bool:
     return bool((values[:, 0] > START_EIGENVALUE * values[:, -1]).all())
 
 
-def _positive_definite(covariance: FloatArray) -> FloatArray:
+def positive_definite(covariance: FloatArray) -> FloatArray:
+    """The covariance, its correlations shrunk until it is safely positive definite."""
     root = np.sqrt(np.diagonal(covariance))
     correlation = covariance / np.outer(root, root)
     eye = np.eye(root.size)
@@ -341,7 +369,7 @@ STRUCTURES = (
 )
 
 
-def structure(name: str, *, n_visits: int, distance: FloatArray | None = None) -> Structure:
+def structure(name: str, *, n_visits: int, distance: FloatArray | None = None) -> Factor:
     """The structure of that name for m visits; `distance` (c, m, m) for the spatial one."""
     if name not in STRUCTURES:
         raise SpecError(f"covariance={name!r} is not offered; allowed: {', '.join(STRUCTURES)}.")

@@ -1,4 +1,4 @@
-"""Crossover trials in a plan: the linear model, ranks, binary outcomes, bioequivalence, phases."""
+"""Crossover trials in a plan: linear and marginal models, ranks, bioequivalence, phases, series."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ __all__ = [
     "Bioequivalence",
     "Crossover",
     "CrossoverBinary",
+    "CrossoverGee",
     "CrossoverRank",
+    "NOf1",
     "PhaseContrast",
     "Rsabe",
     "run_bioequivalence",
     "run_crossover",
     "run_crossover_binary",
+    "run_crossover_gee",
     "run_crossover_rank",
+    "run_n_of_1",
     "run_phase_contrast",
     "run_rsabe",
 ]
@@ -64,7 +68,7 @@ class Crossover(Periods):
     sequence_effect: bool = True
     carryover: bool | Literal["self-mixed"] = False
     baseline: Column | None = None
-    baseline_as: Literal["covariate", "within-subject", "change"] = "covariate"
+    baseline_as: Literal["covariate", "within-subject", "change", "joint"] = "covariate"
     log: bool = False
     variance_bound: bool = True
     df: Literal["kenward-roger", "satterthwaite", "containment", "residual", "normal"] | None = None
@@ -99,6 +103,28 @@ class CrossoverBinary(Periods):
     ci_level: CiLevel | None = None
 
 
+class CrossoverGee(Periods):
+    """`method = "crossover_gee"`: the arguments of `trialkit.crossover_gee` and its contrasts."""
+
+    method: Literal["crossover_gee"]
+    family: Literal["poisson", "binomial", "gaussian", "ordinal"]
+    event: Level | bool = 1
+    category_order: VisitOrder | None = None
+    exposure: Column | None = None
+    period_effect: bool = True
+    sequence_effect: bool = True
+    carryover: bool | Literal["self-mixed"] = False
+    correlation: Literal["exchangeable", "independence"] | None = None
+    vcov: Literal["mancl-derouen", "robust"] = "mancl-derouen"
+    df: Literal["subjects", "normal"] = "subjects"
+    complete_cases: bool = False
+    kind: Kind = "reference"
+    adjust: ContrastAdjustment = "none"
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
+
+
 class Bioequivalence(Periods):
     """`method = "bioequivalence"`; `ema_method` is the function's `method`, "A" or "B".
 
@@ -120,6 +146,30 @@ class Rsabe(Periods):
     """`method = "rsabe"`: the arguments of `trialkit.rsabe`."""
 
     method: Literal["rsabe"]
+
+
+class NOf1(AnalysisSpec):
+    """`method = "n_of_1"`: the arguments of `trialkit.n_of_1` and of its contrasts."""
+
+    needs: ClassVar[tuple[str, ...]] = ("outcome", "subject", "treatment", "reference")
+    takes: ClassVar[tuple[str, ...]] = ("period", "period_order")
+    method: Literal["n_of_1"]
+    outcome: Column | None = None
+    subject: Column | None = None
+    treatment: Column | None = None
+    reference: Level | None = None
+    period: Column | None = None
+    cycle: Column | None = None
+    trend: bool = False
+    variances: Literal["common", "by-subject"] = "common"
+    correlation: Literal["independent", "ar1"] = "independent"
+    log: bool = False
+    tau2: Literal["reml", "paule-mandel", "dersimonian-laird"] = "reml"
+    ci: Literal["hksj", "normal"] = "hksj"
+    period_order: VisitOrder | None = None
+    ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
 
 
 class PhaseContrast(AnalysisSpec):
@@ -144,19 +194,22 @@ class PhaseContrast(AnalysisSpec):
 
 
 def run_crossover(spec: Crossover, frame: pd.DataFrame) -> dict[str, ResultTable]:
-    """Contrasts between treatments, LS means, term tests and variances of one fit."""
+    """Contrasts between treatments, LS means, term tests and variances of one fit.
+
+    Baselines modelled jointly have no one variance within subjects: there is no such table.
+    """
     from trialkit.analyses.crossover import crossover
 
     given = spec.arguments()
     level = {"ci_level": given.pop("ci_level")}
     tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
     fit = crossover(frame, **given)
-    return {
+    tables: dict[str, ResultTable] = {
         "contrasts": fit.contrasts(**tests, **level),
         "lsmeans": fit.lsmeans(**level),
         "type3": fit.type3(),
-        "variance": fit.variance(**level),
     }
+    return tables if spec.baseline_as == "joint" else {**tables, "variance": fit.variance(**level)}
 
 
 def run_crossover_rank(spec: CrossoverRank, frame: pd.DataFrame) -> dict[str, ResultTable]:
@@ -171,6 +224,21 @@ def run_crossover_binary(spec: CrossoverBinary, frame: pd.DataFrame) -> dict[str
     from trialkit.analyses.crossover_binary import crossover_binary
 
     return {"estimates": crossover_binary(frame, **spec.arguments())}
+
+
+def run_crossover_gee(spec: CrossoverGee, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts between treatments, coefficients and term tests of one marginal model."""
+    from trialkit.analyses.crossover_gee import crossover_gee
+
+    given = spec.arguments()
+    level = {"ci_level": given.pop("ci_level")}
+    tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
+    fit = crossover_gee(frame, **given)
+    return {
+        "contrasts": fit.contrasts(**tests, **level),
+        "coefficients": fit.coefficients(**level),
+        "type3": fit.type3(),
+    }
 
 
 def run_bioequivalence(spec: Bioequivalence, frame: pd.DataFrame) -> dict[str, ResultTable]:
@@ -188,6 +256,22 @@ def run_rsabe(spec: Rsabe, frame: pd.DataFrame) -> dict[str, ResultTable]:
     from trialkit.analyses.rsabe import rsabe
 
     return {"estimates": rsabe(frame, **spec.arguments())}
+
+
+def run_n_of_1(spec: NOf1, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """The mean effect, each subject's own, their predictions, and whether they differ."""
+    from trialkit.analyses.n_of_1 import n_of_1
+
+    given = spec.arguments()
+    level = {"ci_level": given.pop("ci_level")}
+    tests = {key: given.pop(key) for key in ("alternative", "null")}
+    fit = n_of_1(frame, **given)
+    return {
+        "contrasts": fit.contrasts(**tests, **level),
+        "by_subject": fit.by_subject(**tests, **level),
+        "shrunken": fit.shrunken(**level),
+        "heterogeneity": fit.heterogeneity(),
+    }
 
 
 def run_phase_contrast(spec: PhaseContrast, frame: pd.DataFrame) -> dict[str, ResultTable]:

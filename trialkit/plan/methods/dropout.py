@@ -116,6 +116,7 @@ class Rmst(AgainstReference):
     event: Column
     tau: Annotated[float, Field(gt=0)]
     covariates: Terms = ()
+    bias_correction: bool = False
     alternative: Alternative = "two-sided"
 
 

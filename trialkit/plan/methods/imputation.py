@@ -1,4 +1,4 @@
-"""Imputation of those who left: reference-based, tipping point, pattern mixture."""
+"""Imputation of those who left: reference-based, tipping point, pattern mixture, LOCF."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "LocfSensitivity",
     "PatternMixture",
     "ReferenceBased",
     "TippingPoint",
+    "run_locf_sensitivity",
     "run_pattern_mixture",
     "run_reference_based",
     "run_tipping_point",
@@ -58,6 +60,21 @@ class Imputation(ArmSpec):
     alternative: Alternative = "two-sided"
     null: float = 0.0
     rng: Annotated[int, Field(ge=0)] | None = None
+
+
+class LocfSensitivity(ArmSpec):
+    """`method = "locf_sensitivity"`: the arguments of `trialkit.locf_sensitivity`."""
+
+    needs: ClassVar[tuple[str, ...]] = ("subject", "visit", "arm", "reference")
+    takes: ClassVar[tuple[str, ...]] = ("visit_order",)
+    method: Literal["locf_sensitivity"]
+    formula: Formula
+    subject: Column | None = None
+    visit: Column | None = None
+    visit_order: VisitOrder | None = None
+    weights: MeanWeights = "equal"
+    alternative: Alternative = "two-sided"
+    null: float = 0.0
 
 
 class PatternMixture(ArmSpec):
@@ -110,6 +127,13 @@ def run_reference_based(spec: ReferenceBased, frame: pd.DataFrame) -> dict[str, 
 
     result = reference_based(data=frame, **_arguments(spec, "events", "delta"))
     return {"contrasts": result.contrasts, "lsmeans": result.lsmeans}
+
+
+def run_locf_sensitivity(spec: LocfSensitivity, frame: pd.DataFrame) -> dict[str, ResultTable]:
+    """Contrasts of the arms at each visit, the last observation carried forward."""
+    from trialkit.analyses.locf_sensitivity import locf_sensitivity
+
+    return {"contrasts": locf_sensitivity(data=frame, **spec.arguments())}
 
 
 def run_pattern_mixture(spec: PatternMixture, frame: pd.DataFrame) -> dict[str, ResultTable]:

@@ -33,7 +33,8 @@ class Mmrm(ArmSpec):
     and `lsmeans_weights` is the `weights` of the LS means; `weights` is the column of
     observation weights. `lsmeans_weights`, `at`, `by` and `visits` hold for the LS means too.
     `visits` lists visits, or averages them: { "Week 8" = 0.5, "Week 12" = 0.5 }, whose keys TOML
-    makes text. `visit_order` of `[design]` is taken with the visit of `[design]` only.
+    makes text. `visit_order` of `[design]` is taken with the visit of `[design]` only. A
+    crossover gives `period` (and `arm`, its treatment) here: a `[design]` does not supply them.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("subject", "visit", "arm", "reference")
@@ -43,6 +44,9 @@ class Mmrm(ArmSpec):
     subject: Column | None = None
     visit: Column | None = None
     visit_order: VisitOrder | None = None
+    period: Column | None = None
+    period_order: VisitOrder | None = None
+    period_covariance: Literal["unstructured", "compound-symmetry", "us", "cs"] | None = None
     time: Column | None = None
     covariance: Literal[
         "unstructured",
@@ -96,7 +100,16 @@ class Mmrm(ArmSpec):
 # What the model itself takes under the same name; the formula and the likelihood aside.
 _MODEL = (
     *("subject", "visit", "arm", "reference", "visit_order", "time", "covariance", "group"),
-    *("weights", "df", "vcov", "information", "drop_aliased"),
+    *(
+        "period",
+        "period_order",
+        "period_covariance",
+        "weights",
+        "df",
+        "vcov",
+        "information",
+        "drop_aliased",
+    ),
 )
 
 

@@ -55,7 +55,8 @@ class ModelFigures:
 def covariance_table(fit: MmrmFit) -> ModelFigures:
     """Covariance and correlation of every pair of visits, keys `visit, visit_2[, group]`.
 
-    The lower triangle, row by row, as the print of a covariance matrix has it.
+    With periods every pair of visits within periods, with the keys `period, period_2`. The
+    lower triangle, row by row, as the print of a covariance matrix has it.
     """
     sigmas, correlations = _by_group(fit.covariance), _by_group(fit.correlation)
     places = [
@@ -64,11 +65,15 @@ def covariance_table(fit: MmrmFit) -> ModelFigures:
         for row in range(len(sigma))
         for column in range(row + 1)
     ]
-    visits = fit.roles.visits
+    visits, n_visits = fit.roles.visits, len(fit.roles.visits)
     keys: dict[str, tuple[object, ...]] = {
-        "visit": tuple(visits[row] for _, row, _ in places),
-        "visit_2": tuple(visits[column] for _, _, column in places),
+        "visit": tuple(visits[row % n_visits] for _, row, _ in places),
+        "visit_2": tuple(visits[column % n_visits] for _, _, column in places),
     }
+    if fit.roles.periods is not None:
+        periods = fit.roles.periods
+        keys["period"] = tuple(periods[row // n_visits] for _, row, _ in places)
+        keys["period_2"] = tuple(periods[column // n_visits] for _, _, column in places)
     if fit.columns_by_role["group"] is not None:
         keys["group"] = tuple(label for label, _, _ in places)
     return ModelFigures(

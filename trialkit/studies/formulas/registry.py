@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from trialkit.studies.formulas import counts, intervals, rank_tests, spread, two_proportions
+from trialkit.studies.formulas import (
+    counts,
+    intervals,
+    paired_proportions,
+    rank_tests,
+    spread,
+    two_proportions,
+)
 
 __all__ = ["FORMULAS"]
 
-_MODULES = (counts, intervals, rank_tests, spread, two_proportions)
+_MODULES = (counts, intervals, paired_proportions, rank_tests, spread, two_proportions)
 
 FORMULAS: Mapping[str, Callable[..., float]] = MappingProxyType(
     {name: getattr(module, name) for module in _MODULES for name in module.__all__}
