@@ -81,7 +81,8 @@ def compare_panel(
 
     A value at or below its own `lloq` (a column, or a number) is left-censored there, one at or
     above `uloq` right-censored. `censoring`: "tobit", maximum likelihood (between arms Wald z
-    as R's survreg; within subjects a mixed model with a subject effect, t); "half" and
+    as R's survreg; within subjects a mixed model with a subject effect, with several draws also
+    one of each subject's condition, t); "half" and
     "half-sqrt2" substitute; "ros" is regression on order statistics within an arm, for two arms
     without adjustment (it does not say which subject has which value); "drop" leaves censored
     values out. Analytes without a censored value are compared by least squares
@@ -96,8 +97,9 @@ def compare_panel(
 
     `adjust`: fdr_bh, fdr_by, holm, hochberg, hommel, bonferroni, none, or the step-down
     Westfall-Young "maxt" and "minp" of the t statistics (Wilcoxon: of the rank sums; tobit: of
-    the t statistics of the scores). They rearrange within the design, completely where there
-    are at most 2^20 arrangements; otherwise `permutations` (a count, 10,000 by default) are
+    the t statistics of the scores). They rearrange within the design (crossover: the sequences,
+    with more than two periods among those alike but for the order of the two treatments),
+    completely where there are at most 2^20 arrangements; otherwise `permutations` (a count, 10,000 by default) are
     drawn with `rng` and `p_adjusted_se` is their error. A frame gives the arrangements: one
     column a subject, one row an arrangement, 1 = not the reference (crossover: 1 = after the
     reference). `assayed` is the number of analytes measured, reported or not; "unknown"
