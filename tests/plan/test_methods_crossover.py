@@ -121,7 +121,7 @@ def test_bioequivalence_has_its_own_level(tmp_path: Path) -> None:
 
 
 def test_phases(tmp_path: Path) -> None:
-    frame = data().assign(DAY=lambda d: d["PERIOD"])
+    frame = data(("RT", "RT")).assign(DAY=lambda d: d["PERIOD"])
     more = 'phase = "TRTA"\nday = "DAY"\nphase_order = ["R", "T"]\ncorrelation = "independent"'
     run = planned(tmp_path, frame, "phase_contrast", more, head=HEAD.replace("0.9", "0.95"))
     fit = tk.phase_contrast(
