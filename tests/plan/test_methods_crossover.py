@@ -90,6 +90,14 @@ def test_baselines_modelled_jointly_have_no_table_of_variances(tmp_path: Path) -
     assert list(run.analysis("one").tables) == ["contrasts", "lsmeans", "type3"]
 
 
+def test_variances_by_treatment(tmp_path: Path) -> None:
+    frame = data(("RTRT", "TRTR"))
+    run = planned(tmp_path, frame, "crossover", 'variances = "by-treatment"')
+    fit = tk.crossover(frame, **ROLES, variances="by-treatment")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    same(run.table("one", "variance").frame(), fit.variance(ci_level=0.9).frame())
+
+
 def test_ranks_and_binary(tmp_path: Path) -> None:
     run = planned(tmp_path, data(), "crossover_rank", "period_adjusted = false")
     expected = tk.crossover_rank(data(), **ROLES, period_adjusted=False, ci_level=0.9)

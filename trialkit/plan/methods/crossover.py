@@ -70,6 +70,8 @@ class Crossover(Periods):
     baseline: Column | None = None
     baseline_as: Literal["covariate", "within-subject", "change", "joint"] = "covariate"
     log: bool = False
+    measurement: Column | None = None
+    variances: Literal["common", "by-treatment"] = "common"
     variance_bound: bool = True
     df: Literal["kenward-roger", "satterthwaite", "containment", "residual", "normal"] | None = None
     information: Literal["observed", "expected"] = "observed"
