@@ -100,10 +100,10 @@ def compare_panel(
     the t statistics of the scores). They rearrange within the design (crossover: the sequences,
     with more than two periods among those alike but for the order of the two treatments),
     completely where there are at most 2^20 arrangements; otherwise `permutations` (a count,
-    10,000 by default) are drawn with `rng` and `p_adjusted_se` is their error. A frame gives
-    the arrangements: one column a subject, one row an arrangement, 1 = not the reference
-    (crossover: 1 = after the reference). `assayed` is the number of analytes measured, reported or not; "unknown"
-    draws a warning, None takes those in `data` to be all.
+    10,000 by default) are drawn with `rng` and `p_adjusted_se` is their error. A frame gives the
+    arrangements: one column a subject, one row an arrangement, 1 = not the reference (crossover:
+    1 = after the reference). `assayed` is the number of analytes measured, reported or not;
+    "unknown" draws a warning, None takes those in `data` to be all.
 
     Raises DataError for repeated measurements, values without a logarithm and labels that are
     missing; DesignError where the data contradict the design; SpecError for combinations that
