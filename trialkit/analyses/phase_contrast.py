@@ -15,6 +15,7 @@ from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.linear_estimates import LinearEstimates
+from trialkit.analyses.phase_drift import drift_notes
 from trialkit.analyses.phase_rows import (
     check_days,
     check_phase_order,
@@ -213,7 +214,8 @@ def phase_contrast(
 
     A phase is a step: its effect is taken for full from its first day. A change that comes
     gradually is taken for autocorrelation by "ar1", and the contrast then leans on the days
-    around the change of phase; keep only the days by which it has come.
+    around the change of phase; keep only the days by which it has come. A contrast more than two
+    standard errors from the plain difference within subjects has a note that says so.
 
     The order being fixed, treatment is confounded with time; the result's notes say so. Rows
     without an outcome are left out and counted. Raises DataError for a subject with two rows
@@ -269,6 +271,16 @@ def phase_contrast(
         message = "The between-subject variance is at its bound of zero."
         warnings.warn(message, BoundaryWarning, stacklevel=2)
         model = replace(model, notes=(*model.notes, message))
+    if correlation == "ar1":
+        drift = drift_notes(
+            x=model.matrix,
+            y=model.response,
+            who=who,
+            coef=parts.coef,
+            vcov=parts.vcov,
+            phases=phases,
+        )
+        model = replace(model, notes=(*model.notes, *drift))
     error = "AR(1) errors by day" if correlation == "ar1" else "independent errors"
     level = "random subject, " if random_subject else ""
     return PhaseFit(
