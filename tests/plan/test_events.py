@@ -138,6 +138,10 @@ def test_while_on_treatment_takes_the_last_before_even_where_that_visit_is_filte
     week12.loc[week12["USUBJID"] == "S-03", "CHG"] = np.nan
     direct = tk.ttest(week12, outcome="CHG", **ROLES)
     assert_frame_equal(found.table("primary").frame(), direct.frame())
+    # A filter on another name of the visit is a filter on the visit.
+    numbered = data.assign(WEEK=data["AVISIT"].map({"Week 4": 4, "Week 12": 12}))
+    text = entry('stopped = "while-on-treatment"', body, where="{ WEEK = 12 }")
+    assert run(tmp_path, text, data=numbered).table("primary") == found.table("primary")
 
 
 def test_a_principal_stratum_is_what_where_keeps(tmp_path: Path) -> None:
@@ -341,6 +345,26 @@ def test_a_wrong_table_of_events_is_said_once(
     assert finding.place == "[events]"
     with pytest.raises(tk.SpecError, match=message):
         run_plan(load_plan(path))
+
+
+def test_a_missing_file_of_events_is_all_that_check_says(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\nevents = "adice"'
+    text = (
+        entry('stopped = "composite"', 'method = "ttest"\ncomposite = 3.0')
+        + entry(POLICY, body, where="", name="imputed")
+        + entry(POLICY, 'method = "intercurrent_events"', where="", name="events")
+    )
+    path = write(tmp_path, text)
+    (tmp_path / "adice.csv").unlink()
+    (finding,) = check_plan(path)
+    assert finding.place == "[data] adice"
+
+
+def test_a_wrong_choice_among_several_forms_is_named_by_its_key(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\nstrategy = ["mar", "x"]'
+    with pytest.raises(tk.SpecError, match=r"'primary', strategy.1: .*'lmcf'; given: 'x'") as found:
+        load_plan(write(tmp_path, entry(POLICY, body, where="")))
+    assert "[literal" not in str(found.value)
 
 
 def test_events_are_named_by_text() -> None:

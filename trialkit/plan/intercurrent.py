@@ -221,7 +221,11 @@ def _met(
     """The strategies carried out on all visits, then the visits that are analysed."""
     outcome, visit = str(roles.outcome), str(roles.visit)
     # The last outcome before an event may be at a visit that is not analysed.
-    others = {column: value for column, value in spec.where.items() if column != visit}
+    others = {
+        column: value
+        for column, value in spec.where.items()
+        if not _tells_visits(frame, column, visit)
+    }
     base, _ = select(frame, others)
     visits = set(selected[visit].tolist())
     everyone = set(base[roles.subject].tolist())
@@ -247,6 +251,14 @@ def _met(
         table=account_table(counts, composite, variable=outcome, has_arm=roles.arm is not None),
         events=_for_imputation(spec, record, kept, roles, met),
     )
+
+
+def _tells_visits(frame: pd.DataFrame, column: str, visit: str) -> bool:
+    """Whether a column is the visit or another name of it, such as AVISITN."""
+    if column == visit:
+        return True
+    own = frame.groupby(visit, observed=True, sort=False)[column]
+    return frame[column].nunique() > 1 and bool((own.nunique(dropna=False) == 1).all())
 
 
 def _composite(
