@@ -64,9 +64,13 @@ def check_plan(path: str | PathLike[str]) -> tuple[Finding, ...]:
 
 
 def _without_events(plan: Plan) -> Plan:
-    """The plan as if its strategies were declared only."""
+    """The plan as if its strategies were declared only, less what is about the events alone."""
     nothing = {"composite": None, "while_on_treatment": None}
-    analyses = tuple(spec.model_copy(update=nothing) for spec in plan.analyses)
+    analyses = tuple(
+        spec.model_copy(update=nothing)
+        for spec in plan.analyses
+        if not spec.describes_events and not isinstance(getattr(spec, "events", None), Mapping)
+    )
     return plan.model_copy(update={"events": None, "analyses": analyses})
 
 
@@ -75,8 +79,6 @@ def _analysis_findings(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> Iterat
         given = getattr(spec, "events", None)
         if data_name(plan, spec) not in frames or (isinstance(given, str) and given not in frames):
             continue  # its file is already among the findings
-        if plan.events is None and (spec.describes_events or isinstance(given, Mapping)):
-            continue  # so is [events]
         try:
             compile_analysis(plan, spec, frames)
         except TrialkitError as problem:
