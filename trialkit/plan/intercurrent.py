@@ -7,7 +7,7 @@ method has rules of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trialkit.errors import SpecError
@@ -37,7 +37,8 @@ __all__ = ["Handled", "follow_estimand"]
 class Handled:
     """The rows of an analysis after its events were met, and what was done.
 
-    `said` are sentences; `table` counts the events by arm; `events` is for imputation methods.
+    `said` are sentences; `table` counts the events by arm; `events` is for imputation methods,
+    `analysed` for the flow of participants: those whom other analyses analyse, by set.
     """
 
     frame: pd.DataFrame
@@ -45,6 +46,7 @@ class Handled:
     said: tuple[str, ...] = ()
     table: ResultTable | None = None
     events: pd.DataFrame | None = None
+    analysed: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def follow_estimand(
