@@ -75,6 +75,8 @@ class IntercurrentEvents:
         """
         frame = require_frame(data)
         require_columns(frame, [self.subject, visit, outcome])
+        if composite is not None and not np.isfinite(composite):
+            raise SpecError(f"composite={composite!r} is not an outcome; give a finite number.")
         governing = self._governing()
         if composite is None and any(event[4] == "composite" for event in governing.values()):
             raise SpecError("'composite' meets an event: give composite=, the outcome it makes.")
