@@ -186,3 +186,10 @@ def test_refusals(choices: dict[str, Any], message: str) -> None:
         tk.bioequivalence(pk_data(), **PK, **choices)
     with pytest.raises(tk.DataError, match="at or below"):
         tk.rsabe(pk_data().assign(AVAL=0.0), **PK)
+
+
+def test_one_sequence_cannot_tell_products_from_periods() -> None:
+    data = pk_data()
+    one = data[data["SEQ"] == data["SEQ"].iloc[0]]
+    with pytest.raises(tk.DesignError, match="in one sequence only"):
+        tk.rsabe(one, **PK)

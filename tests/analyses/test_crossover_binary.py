@@ -129,8 +129,8 @@ def test_a_period_effect_cancels_where_it_is_adjusted_for() -> None:
     data = trial([(0, 1)] * 12, [(0, 1)] * 4)
     rows = binary(data)
     assert rows.loc["mcnemar", "p_value"] < 0.1
-    assert "no discordant" in rows.loc["mainland-gart", "status"]
-    assert "no discordant" in rows.loc["prescott", "status"]
+    assert "all have their event in the same period" in rows.loc["mainland-gart", "status"]
+    assert "the same in every subject" in rows.loc["prescott", "status"]
 
 
 def test_exchanging_the_reference_inverts_the_odds() -> None:
@@ -149,10 +149,15 @@ def test_labels_of_events() -> None:
     labelled = SOME.assign(AVAL=SOME["AVAL"].map({1: "Y", 0: "N"}))
     columns = ["estimate", "p_value"]
     assert_close(binary(labelled, event="Y")[columns].fillna(0), binary(SOME)[columns].fillna(0), 0)
-    with pytest.raises(tk.DataError, match="one of them event=1"):
+    with pytest.raises(tk.DataError, match="event=1 is not among the values of 'AVAL': 'N', 'Y'"):
         binary(labelled)
-    with pytest.raises(tk.DataError, match="a binary outcome has two"):
+    with pytest.raises(tk.DataError, match="must be a flag of two values"):
         binary(SOME.assign(AVAL=range(len(SOME))))
+    # A column of twos has no event coded 1: it is a coding that was not given, not "no event".
+    with pytest.raises(tk.DataError, match="event=1 is not among the values of 'AVAL': 2"):
+        binary(SOME.assign(AVAL=2))
+    nobody = binary(SOME.assign(AVAL=0))
+    assert nobody.loc["mcnemar", "status"].startswith("no discordant pair")
 
 
 def test_other_designs_have_conditional_logistic_regression() -> None:
@@ -211,3 +216,44 @@ def test_permutation_p_is_that_of_all_arrangements() -> None:
     found = trend_permutation(counts, np.array([-1, 0, 1]))
     assert_close(found.p_exact, expected, 1e-12)
     assert_close(found.z, (observed - centre) / sums.std(), 1e-10)
+
+
+def slow_conditional(data: pd.DataFrame) -> np.ndarray:
+    """Discordant pairs of AB/BA: a logistic regression of who had the event when, by counting."""
+    wide = data.pivot(index=["USUBJID", "SEQ"], columns="PERIOD", values="AVAL").reset_index()
+    odds = []
+    for sequence in ("AB", "BA"):
+        own = wide[wide["SEQ"] == sequence]
+        odds.append(((own[2] > own[1]).sum(), (own[2] < own[1]).sum()))
+    return np.array(odds)
+
+
+def test_conditional_odds_are_finite_just_where_the_counts_are() -> None:
+    """Small trials at random: separated ones are refused, all others agree with the counts."""
+    rng = np.random.default_rng(12)
+    seen = {"finite": 0, "infinite": 0}
+    for _ in range(60):
+        sizes = rng.integers(2, 9, size=2)
+        ab, ba = ([tuple(p) for p in rng.integers(0, 2, size=(n, 2))] for n in sizes)
+        data = trial(ab, ba)
+        if data["AVAL"].nunique() < 2:
+            continue
+        row, counts = binary(data).loc["conditional-logistic"], slow_conditional(data)
+        if (counts > 0).all():
+            seen["finite"] += 1
+            ratio = np.sqrt(counts[0, 0] * counts[1, 1] / (counts[0, 1] * counts[1, 0]))
+            assert_close(row["estimate"], ratio, 1e-8)
+            assert_close(row["se"], np.sqrt((1 / counts).sum()) / 2, 1e-8)
+        else:
+            seen["infinite"] += 1
+            assert np.isnan(row["estimate"])
+            assert "zero or infinity" in row["status"] or "flat" in row["status"]
+    assert min(seen.values()) > 5
+
+
+def test_a_sequence_of_one_treatment_is_not_ab_ba() -> None:
+    data = SOME.assign(TRTA=np.where(SOME["SEQ"] == "AB", "Placebo", "LDN"))
+    with pytest.raises(tk.DesignError, match="of sequence 'AB' have 'Placebo' in both periods"):
+        binary(data)
+    with pytest.raises(tk.DataError, match=r"with an outcome, the first in row 3;"):
+        binary(SOME.assign(TRTA=SOME["TRTA"].where(SOME.index != 3)))

@@ -484,7 +484,7 @@ def test_outcomes_that_are_not_of_the_family() -> None:
         gee(data.assign(COUNT=data["COUNT"].where(data.index != 3, -1)), "poisson")
     with pytest.raises(DataError, match="Of a rate, give the count and exposure="):
         gee(data.assign(COUNT=data["COUNT"] / data["DAYS"]), "poisson")
-    with pytest.raises(DataError, match="a binary outcome has two"):
+    with pytest.raises(DataError, match="must be a flag of two values; it holds"):
         gee(data, "binomial", outcome="GRADE")
     text = data.assign(GRADE=data["GRADE"].map({0: "mild", 1: "bad", 2: "worst"}))
     with pytest.raises(DataError, match=r"order of the categories in column 'GRADE'.*category_ord"):

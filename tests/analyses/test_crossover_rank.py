@@ -156,3 +156,7 @@ def test_refusals() -> None:
         rank(data, effect="sequence")
     with pytest.raises(tk.DataError, match="is the same under"):
         rank(data.assign(AVAL=1.0), period_adjusted=False)
+    with pytest.raises(tk.DataError, match="half period differences of 'AVAL' are 0 in all"):
+        rank(data.assign(AVAL=1.0))
+    with pytest.raises(tk.DataError, match="sums of both periods of 'AVAL' are 2 in all"):
+        rank(data.assign(AVAL=1.0), effect="carryover")

@@ -70,6 +70,18 @@ def test_missing_outcomes_add_variance_between_imputations() -> None:
     assert np.isfinite(last["df"]).all()
 
 
+def test_response_is_counted_in_draws_and_not_in_their_mean() -> None:
+    # Everyone left has a mean below the threshold; their draws lie above it now and then.
+    data = trial(80)
+    cut = "CHG <= 1"
+    drawn = run(data, responder=cut, strategy="mar", n_samples=100)
+    risk = drawn.lsmeans.where(visit=12, arm="Drug").single().estimate
+    means = drawn.imputed
+    last = means[(means["AVISITN"] == 12) & (means["TRT01P"] == "Drug")]
+    assert (last.loc[~last["is_observed"], "mar"] <= 1).all()
+    assert risk < (last["mar"] <= 1).mean()
+
+
 def test_an_outcome_without_maximum_has_no_number() -> None:
     z = np.column_stack([np.ones(20), np.repeat([0.0, 1.0], 10)])
     each = np.stack([np.column_stack([np.ones(20), np.full(20, a)]) for a in (0.0, 1.0)])
@@ -85,7 +97,8 @@ def test_an_outcome_without_maximum_has_no_number() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"variance": "jackknife", "rng": None, "n_samples": None}, "needs variance='rubin'"),
+        ({"variance": "jackknife", "rng": None, "n_samples": None}, "imputes conditional means"),
+        ({"variance": "bootstrap"}, "is not how often they do"),
         ({"weights": "equal"}, "weights='counterfactual' only"),
         ({"responder": "AVAL <= 1"}, "not of the form 'CHG <= -2'"),
         ({"responder": "CHG == 1"}, "not of the form"),

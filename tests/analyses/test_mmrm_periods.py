@@ -296,18 +296,26 @@ def test_rows_that_contradict_periods_are_refused_by_name() -> None:
         fit(gone, "AVAL ~ TRTA + AVISIT + SEQ")
 
 
-def test_arms_that_change_without_a_period_are_refused_by_name() -> None:
+def test_arms_that_change_without_a_period_are_a_fault_in_few_and_the_design_in_many() -> None:
     data = trial(missing=0.0)
+    last = data[data["AVISIT"] == "Week 12"]
+    as_visits = {"period": None, "visit": "APERIOD", "visit_order": None}
+    crossed = fit(last, "AVAL ~ TRTA + APERIOD", **as_visits)
+    assert "16 of 16 subjects with several visits change 'TRTA'" in crossed.contrasts().notes[-1]
+    declared = fit(last, "AVAL ~ TRTA + APERIOD", visit=None, visit_order=None)
+    pd.testing.assert_frame_equal(
+        crossed.coefficients().frame().drop(columns="method"),
+        declared.coefficients().frame().drop(columns="method"),
+        rtol=1e-9,
+    )
+    few = last["USUBJID"].isin(["S-01", "S-02", "S-03", "S-04", "S-05"])
+    own = last["USUBJID"].str[-1].astype(int) % 2
+    parallel = own.map({0: "Placebo", 1: "LDN"})
+    assert set(parallel) == set(last["TRTA"])
     with pytest.raises(
-        tk.DataError, match=r"16 subject\(s\) change 'TRTA'.*'S-02', \.\.\..*period="
+        tk.DataError, match=r"5 subject\(s\) change 'TRTA'.*'S-03', \.\.\..*period="
     ):
-        fit(
-            data[data["AVISIT"] == "Week 12"],
-            "AVAL ~ TRTA + APERIOD",
-            period=None,
-            visit="APERIOD",
-            visit_order=None,
-        )
+        fit(last.assign(TRTA=last["TRTA"].where(few, parallel)), "AVAL ~ TRTA", **as_visits)
 
 
 def test_what_cannot_be_estimated_is_named_by_period_and_visit() -> None:

@@ -190,3 +190,18 @@ def test_refusals() -> None:
         contrast(data, random_subject=False, df="containment")
     with pytest.raises(tk.DataError, match="no value"):
         contrast(data.assign(AVAL=np.nan))
+
+
+def test_phases_in_different_orders_are_a_crossover() -> None:
+    data = diary()
+    turned = data["USUBJID"] == 1
+    data.loc[turned, "ADY"] = -data.loc[turned, "ADY"]
+    with pytest.raises(tk.DesignError, match=r"Subject 1 enters phase .* before .*trialkit.cross"):
+        contrast(data, correlation="independent")
+    # To return to a phase is no other order.
+    back = diary()
+    last = back.groupby("USUBJID")["ADY"].transform("max")
+    back.loc[back["ADY"] == last, "APHASE"] = back["APHASE"].iloc[0]
+    assert len(contrast(back, correlation="independent").frame()) == len(
+        contrast(diary(), correlation="independent").frame()
+    )

@@ -360,6 +360,24 @@ def test_events_that_are_refused(events: dict[str, list[object]], message: str) 
         run(trial(), events=pd.DataFrame(events))
 
 
+def test_the_method_names_the_strategies_that_events_have_of_their_own() -> None:
+    events = pd.DataFrame(
+        {
+            "USUBJID": ["S002", "S007", "S011"],
+            "AVISITN": [4, 8, 12],
+            "strategy": ["cr", "mar", None],
+        }
+    )
+    method = run(trial(), events=events).contrasts.estimates[0].method
+    wanted = (
+        "each event's own strategy: missing at random 1, copy reference 1, the 1 others jump to "
+        "reference (reference Placebo)"
+    )
+    assert wanted in method
+    plain = run(trial(), events=events.drop(columns="strategy")).contrasts.estimates[0].method
+    assert plain.startswith("Imputation under jump to reference (")
+
+
 def test_an_unknown_strategy_of_an_event_is_refused() -> None:
     events = pd.DataFrame({"USUBJID": ["S001"], "AVISITN": [8], "strategy": ["bocf"]})
     with pytest.raises(tk.SpecError, match="events strategy='bocf'"):

@@ -81,6 +81,15 @@ def test_crossover(tmp_path: Path) -> None:
     same(run.table("one", "type3").frame(), fit.type3().frame())
 
 
+def test_baselines_modelled_jointly_have_no_table_of_variances(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    frame = data().assign(BASE=lambda d: (d["AVAL"] / 2 + rng.normal(size=len(d))).round(2))
+    run = planned(tmp_path, frame, "crossover", 'baseline = "BASE"\nbaseline_as = "joint"')
+    fit = tk.crossover(frame, **ROLES, baseline="BASE", baseline_as="joint")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
+    assert list(run.analysis("one").tables) == ["contrasts", "lsmeans", "type3"]
+
+
 def test_ranks_and_binary(tmp_path: Path) -> None:
     run = planned(tmp_path, data(), "crossover_rank", "period_adjusted = false")
     expected = tk.crossover_rank(data(), **ROLES, period_adjusted=False, ci_level=0.9)
@@ -112,7 +121,7 @@ def test_bioequivalence_has_its_own_level(tmp_path: Path) -> None:
 
 
 def test_phases(tmp_path: Path) -> None:
-    frame = data().assign(DAY=lambda d: d["PERIOD"])
+    frame = data(("RT", "RT")).assign(DAY=lambda d: d["PERIOD"])
     more = 'phase = "TRTA"\nday = "DAY"\nphase_order = ["R", "T"]\ncorrelation = "independent"'
     run = planned(tmp_path, frame, "phase_contrast", more, head=HEAD.replace("0.9", "0.95"))
     fit = tk.phase_contrast(

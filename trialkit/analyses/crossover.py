@@ -17,6 +17,7 @@ from trialkit.analyses.crossover_inference import (
     containment_df,
     random_inference,
 )
+from trialkit.analyses.crossover_joint import check_joint, fit_joint
 from trialkit.analyses.crossover_model import (
     BaselineUse,
     Carryover,
@@ -100,7 +101,12 @@ def crossover(
     **Baseline** of each period: "covariate" adds it as it is (with random subjects its slope
     mixes the relation between and within subjects); "within-subject" adds its deviation from
     the subject's mean (Kenward & Roger 2010); "change" subtracts it, and the note says at what
-    loss.
+    loss. "joint" makes baselines responses beside the outcomes, with an unstructured covariance of
+    all 2 p of them, a mean in each period, and no effect of treatment or sequence: subjects
+    without some of their baselines or outcomes contribute what they have. In a complete AB/BA
+    trial its estimate is that of the analysis of covariance of the outcomes' difference on
+    sequence and both baselines (without the sequence effect: and on the outcomes' sum). Mehrotra
+    (2014) compares such analyses, and recommends the difference of the baselines as covariate.
 
     **log**: the analysis of log(outcome) (and baseline); contrasts are ratios of geometric
     means and `variance()` has the within-subject coefficient of variation.
@@ -113,7 +119,8 @@ def crossover(
 
     References: Hills & Armitage (1979), doi:10.1111/j.1365-2125.1979.tb05903.x;
     Freeman (1989), doi:10.1002/sim.4780081202; Kenward & Roger (1997), doi:10.2307/2533558;
-    Kenward & Roger (2010), doi:10.1093/biostatistics/kxp046.
+    Kenward & Roger (2010), doi:10.1093/biostatistics/kxp046; Mehrotra (2014),
+    doi:10.1002/pst.1638.
 
     Example
     -------
@@ -132,7 +139,7 @@ def crossover(
     ('LDN - Placebo', -1.25, 0.276, 4.0)
     """
     check_choice("subject_effect", subject_effect, ("random", "fixed"))
-    check_choice("baseline_as", baseline_as, ("covariate", "within-subject", "change"))
+    check_choice("baseline_as", baseline_as, ("covariate", "within-subject", "change", "joint"))
     check_choice("information", information, ("observed", "expected"))
     check_carryover(carryover)
     if df is not None:
@@ -151,6 +158,8 @@ def crossover(
         complete_cases=complete_cases,
     )
     check_baseline(predictor)
+    if baseline_as == "joint":
+        check_joint(predictor, df, variance_bound=variance_bound)
     rows = read_crossover(
         data,
         outcome=outcome,
@@ -161,6 +170,9 @@ def crossover(
         reference=reference,
         period_order=period_order,
     )
+    if baseline_as == "joint":
+        is_expected = information == "expected"
+        return fit_joint(data, rows, predictor, df=df or "kenward-roger", is_expected=is_expected)
     model = build_model(data, rows, predictor)
     index = data.index[model.analysed]
     if is_random:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from trialkit.analyses.crossover_pairs import Pairs, read_pairs
 from trialkit.analyses.crossover_rows import CrossoverRows, contribution_notes, read_crossover
-from trialkit.data.names import require_columns
+from trialkit.analyses.event_labels import event_labels
 from trialkit.data.vectors import require_frame
-from trialkit.errors import ConvergenceError, DataError
+from trialkit.errors import ConvergenceError
 from trialkit.kernels.conditional_logistic import fit_conditional_logistic
 from trialkit.kernels.paired_binary import (
     fisher_exact,
@@ -29,6 +29,11 @@ __all__ = ["crossover_binary", "event_values"]
 SCORES = np.array([-1, 0, 1])
 EXTRAS = ("p_asymptotic", "p_mid", "p_continuity", "chi_square", "n_informative")
 NO_DISCORDANT = "no discordant pair: the test does not exist"
+ALL_ALIKE = (
+    "no comparison: the discordant pairs all lie in one sequence, or all have their event in the "
+    "same period"
+)
+NO_VARIATION = "no comparison: the period difference is the same in every subject"
 
 
 def crossover_binary(
@@ -126,16 +131,8 @@ def crossover_binary(
 
 def event_values(frame: pd.DataFrame, outcome: str, event: object) -> FloatArray:
     """1 where the event happened, 0 where not, NaN where missing."""
-    require_columns(frame, [outcome])
-    values = frame[outcome]
-    labels = values.dropna().unique().tolist()
-    if len(labels) > 2 or (len(labels) == 2 and event not in labels):
-        raise DataError(
-            f"Column {outcome!r} has the values {', '.join(map(repr, labels[:6]))}; a binary "
-            f"outcome has two, one of them event={event!r}."
-        )
-    is_event = (values == event).to_numpy(dtype=bool, na_value=False)
-    return np.where(values.isna().to_numpy(), np.nan, is_event.astype(np.float64))
+    has_event, is_missing = event_labels(frame, outcome, event)
+    return np.where(is_missing, np.nan, has_event.astype(np.float64))
 
 
 Result = tuple[Estimate, dict[str, float]]
@@ -186,7 +183,8 @@ def _mainland_gart(pairs: Pairs, ci_level: float) -> Result:
     table = counts[:, [0, 2]]
     n = int(table.sum())
     if not (table.sum(axis=0).all() and table.sum(axis=1).all()):
-        return _undefined(pairs, method, ci_level), {"n_informative": float(n)}
+        why = ALL_ALIKE if n else NO_DISCORDANT
+        return _undefined(pairs, method, ci_level, why), {"n_informative": float(n)}
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     chi_square = float(np.sum((table - expected) ** 2 / expected))
     sign = float(np.sign(table[0, 0] * table[1, 1] - table[0, 1] * table[1, 0]))
@@ -227,7 +225,8 @@ def _prescott(pairs: Pairs, ci_level: float) -> Result:
     method = "Prescott, exact permutation p of the period differences between sequences"
     counts = _by_sequence(pairs)
     if (counts.sum(axis=0) > 0).sum() < 2:
-        return _undefined(pairs, method, ci_level), {"n_informative": float(pairs.n)}
+        undefined = _undefined(pairs, method, ci_level, NO_VARIATION)
+        return undefined, {"n_informative": float(pairs.n)}
     test = trend_permutation(counts, SCORES)
     estimate = Estimate(
         label=pairs.contrast,
@@ -337,10 +336,10 @@ def _by_sequence(pairs: Pairs) -> IntArray:
     )
 
 
-def _undefined(pairs: Pairs, method: str, ci_level: float) -> Estimate:
+def _undefined(pairs: Pairs, method: str, ci_level: float, status: str = NO_DISCORDANT) -> Estimate:
     return Estimate.undefined(
         label=pairs.contrast,
-        status=NO_DISCORDANT,
+        status=status,
         n=pairs.n,
         method=method,
         ci_level=ci_level,

@@ -29,9 +29,10 @@ __all__ = [
     "build_model",
     "check_baseline",
     "check_carryover",
+    "on_scale",
 ]
 
-BaselineUse = Literal["covariate", "within-subject", "change"]
+BaselineUse = Literal["covariate", "within-subject", "change", "joint"]
 Carryover = Literal["self-mixed"] | bool
 
 CHANGE_NOTE = (
@@ -136,10 +137,10 @@ def _outcome(
     data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor
 ) -> tuple[FloatArray, FloatArray | None, list[str]]:
     """Outcome and covariate (N,) on the scale of analysis."""
-    values = _on_scale(rows.values, rows.outcome, predictor.log)
+    values = on_scale(rows.values, rows.outcome, predictor.log)
     if predictor.baseline is None:
         return values, None, []
-    baseline = _on_scale(number_vector(data, predictor.baseline), predictor.baseline, predictor.log)
+    baseline = on_scale(number_vector(data, predictor.baseline), predictor.baseline, predictor.log)
     if predictor.baseline_as == "change":
         return values - baseline, None, [CHANGE_NOTE]
     if predictor.baseline_as == "within-subject":
@@ -151,7 +152,8 @@ def _outcome(
     return values, baseline, []
 
 
-def _on_scale(values: FloatArray, column: str, log: bool) -> FloatArray:
+def on_scale(values: FloatArray, column: str, log: bool) -> FloatArray:
+    """The values, or their logarithms; DataError for what has none."""
     if not log:
         return values
     bad = values <= 0

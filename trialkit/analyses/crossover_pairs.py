@@ -111,6 +111,13 @@ def _first_treatment(rows: CrossoverRows, given: IntArray) -> IntArray:
     starts = np.full(2, -1, dtype=np.int64)
     for sequence in range(2):
         own = given[member == sequence]
+        same = own[(own[:, 0] >= 0) & (own[:, 0] == own[:, 1]), 0]
+        if same.size:
+            raise DesignError(
+                f"{same.size} subject(s) of sequence {rows.sequences[sequence]!r} have "
+                f"{rows.treatments[int(same[0])]!r} in both periods: this analysis is for AB/BA "
+                "alone. trialkit.crossover() takes any design."
+            )
         implied = np.concatenate([own[:, 0], 1 - own[own[:, 1] >= 0, 1]])
         implied = implied[implied >= 0]
         if np.unique(implied).size != 1:

@@ -162,6 +162,11 @@ def _koch(
         values, group = pairs.first + pairs.second, ~pairs.test_first
         label = f"{reference_first} - {test_first}"
         what = "sums of both periods"
+    if np.ptp(values) == 0:
+        raise DataError(
+            f"The {what} of {pairs.outcome!r} are {values[0]:g} in all {pairs.n} subjects: no rank "
+            "test."
+        )
     frame = pd.DataFrame({"value": values, "group": np.where(group, "upper", "lower")})
     table = rank_sum(
         frame,

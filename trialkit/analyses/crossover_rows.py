@@ -203,7 +203,7 @@ def _treatment_codes(
     if lost.any():
         raise DataError(
             f"Column {column!r} is missing in {int(lost.sum())} row(s) with an outcome, the first "
-            f"in row {frame.index[lost][0]!r}; what was given there must be known."
+            f"in row {frame.index[lost].tolist()[0]!r}; what was given there must be known."
         )
     return level_codes(codes, labels, treatments)
 

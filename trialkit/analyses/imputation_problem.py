@@ -107,8 +107,8 @@ class Problem:
             ),
         }[self.variance]
         parts = [
-            f"Imputation under {PHRASES[strategy]} (reference {self.settings.reference}) from MMRM "
-            f"{self.settings.formula}, {model} covariance{by}, "
+            f"Imputation under {self._strategies(strategy)} (reference {self.settings.reference}) "
+            f"from MMRM {self.settings.formula}, {model} covariance{by}, "
             f"{'REML' if self.settings.is_reml else 'ML'}",
             *([delta] if delta else []),
             (
@@ -121,6 +121,21 @@ class Problem:
             how,
         ]
         return "; ".join(parts)
+
+    def _strategies(self, strategy: str) -> str:
+        """The strategy in words, or those that the events have of their own."""
+        own = self.events.own
+        if not (own != "").any():
+            return PHRASES[strategy]
+        counts = [
+            f"{PHRASES[each]} {int((own == each).sum())}"
+            for each in STRATEGIES
+            if (own == each).any()
+        ]
+        n_others = int(((own == "") & (self.events.first < len(self.grid.visits))).sum())
+        if n_others:
+            counts.append(f"the {n_others} others {PHRASES[strategy]}")
+        return f"each event's own strategy: {', '.join(counts)}"
 
     def notes(self) -> tuple[str, ...]:
         """What was imputed, and on what account."""

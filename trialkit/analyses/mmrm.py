@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -84,7 +85,8 @@ def mmrm(
     sequence ("AVAL ~ TRTA*AVISIT + APERIOD + SEQ"); a visit missed in a period, or a whole
     period, is missing at random. Without `visit`, a subject has one row a period, and the
     covariance is that of the periods: with compound symmetry that of a random subject whose
-    variance may be below zero. Without `period` a subject has one arm.
+    variance may be below zero. Without `period` a subject has one arm, unless so many change
+    theirs (a third) that the visits must be periods themselves; a note says so.
 
     `df`: "kenward-roger" (SAS DDFM=KR: second derivatives in natural parameters: variances and
     correlations, or the elements of Sigma where it is linear in them, as unstructured, toeplitz
@@ -163,6 +165,7 @@ def mmrm(
         arm=arm,
         group_order=frame.factors[arm].levels if arm is not None and group == arm else None,
     )
+    frame = replace(frame, notes=(*frame.notes, *roles.notes))
     aliased = _aliased(frame, drop_aliased)
     fit, tests = _fit(frame, aliased, roles=roles, options=options, columns=columns)
     return MmrmFit(

@@ -34,6 +34,7 @@ class Roles:
     `visits` likewise from first to last (one label None without a visit), `periods` (None
     where not declared), `groups` (one label None without a group). The layout's visits are the
     cells: each period's visits in turn. `time` and `weights` (N,) are None where not declared.
+    `notes` say what was taken for granted.
     """
 
     subjects: pd.Index
@@ -46,6 +47,7 @@ class Roles:
     time: FloatArray | None
     weights: FloatArray | None
     layout: Layout
+    notes: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[object, ...]:
@@ -102,8 +104,9 @@ def read_roles(
         within = owner * len(periods) + when_treated
     places = [name for name in (period, visit) if name is not None]
     refuse_duplicates(owner, cell, rows, subject=subject, places=places)
+    notes: tuple[str, ...] = ()
     if arm is not None:
-        refuse_two_arms(within, rows, arm=arm, subject=subject, period=period)
+        notes = refuse_two_arms(within, rows, arm=arm, subject=subject, period=period)
     labels: tuple[object, ...] = (None,)
     which: IntArray | None = None
     if group is not None:
@@ -131,6 +134,7 @@ def read_roles(
             n_groups=len(labels),
             time=when,
         ),
+        notes=notes,
     )
 
 

@@ -18,6 +18,10 @@ __all__ = [
     "refuse_two_groups",
 ]
 
+# A change of arm in this share of the subjects is the design, in fewer a fault of the data. In a
+# crossover all change, in Balaam's design half of them.
+CROSSED_SHARE = 1 / 3
+
 
 def label_of(values: pd.Series, row: int) -> object:
     """The value of one row as a plain Python value, which prints as the user wrote it."""
@@ -68,11 +72,15 @@ def refuse_two_groups(
 
 def refuse_two_arms(
     within: IntArray, rows: pd.DataFrame, *, arm: str, subject: str, period: str | None
-) -> None:
-    """DataError for two arms within a subject, or within a subject's period (codes (N,))."""
+) -> tuple[str, ...]:
+    """DataError for two arms within a subject, or within a subject's period (codes (N,)).
+
+    Without `period` the visits may be the periods of a crossover: where many subjects change
+    arm that is what they are taken for, and the sentence returned says so.
+    """
     strays = _strays(within, pd.factorize(rows[arm])[0])
     if not strays.size:
-        return
+        return ()
     names = rows[subject].iloc[strays].unique().tolist()
     listed = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
     if period is not None:
@@ -80,6 +88,12 @@ def refuse_two_arms(
         raise DataError(
             f"{len(names)} subject(s) have more than one {arm!r} within a {period!r}: {listed} "
             f"(the first at {period} {when!r}). The treatment changes between periods, not within."
+        )
+    n_repeated = int((np.bincount(within) > 1).sum())
+    if len(names) >= CROSSED_SHARE * n_repeated:
+        return (
+            f"{len(names)} of {n_repeated} subjects with several visits change {arm!r} between "
+            "them: the visits are taken as the periods of a crossover.",
         )
     raise DataError(
         f"{len(names)} subject(s) change {arm!r} between visits: {listed}. Where treatments are "

@@ -15,7 +15,12 @@ from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.linear_estimates import LinearEstimates
-from trialkit.data.levels import visit_levels
+from trialkit.analyses.phase_rows import (
+    check_days,
+    check_phase_order,
+    phase_levels,
+    phases_in_time,
+)
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
@@ -212,7 +217,8 @@ def phase_contrast(
     The order being fixed, treatment is confounded with time; the result's notes say so. Rows
     without an outcome are left out and counted. Raises DataError for a subject with two rows
     of one day, for a phase whose order is not given (`phase_order`: labels, or the name of a
-    numeric column), ConvergenceError where the correlation goes to zero or one.
+    numeric column), DesignError for a subject who enters the phases in another order than that
+    one, ConvergenceError where the correlation goes to zero or one.
 
     Reference: Chi & Reinsel (1989), doi:10.1080/01621459.1989.10478806.
 
@@ -243,11 +249,14 @@ def phase_contrast(
     if not kept.any():
         raise DataError(f"Column {outcome!r} has no value in {len(frame)} rows.")
     own = frame.loc[kept]
-    phases = _phases(frame, phase, phase_order, reference)
+    phases = phase_levels(frame, phase, phase_order, reference)
     subjects = list(dict.fromkeys(own[subject].dropna().tolist()))
     who = label_codes(own, subject, subjects)
-    _check_days(who, days[kept], subjects, day)
+    check_days(who, days[kept], subjects, day)
     model = _model(own, values[kept], phase, phases, outcome, n_rows=len(frame))
+    check_phase_order(
+        own, who, days[kept], phase, phases_in_time(frame, phase, phase_order), subjects
+    )
     parts = _fit(model, who, days[kept], correlation, random_subject, chosen)
     if parts.is_at_bound:
         message = "The between-subject variance is at its bound of zero."
@@ -261,40 +270,6 @@ def phase_contrast(
         subjects=tuple(subjects),
         method=f"phase means, {level}{error} (REML), {chosen} df",
     )
-
-
-def _phases(
-    frame: pd.DataFrame, phase: str, order: str | Sequence[object] | None, reference: object
-) -> list[object]:
-    """Phases in time, the reference moved first."""
-    try:
-        in_time = visit_levels(frame, phase, order)
-    except (DataError, SpecError) as error:
-        message = str(error).replace("visit_order", "phase_order").replace("visits", "phases")
-        raise type(error)(message) from None
-    if reference not in in_time:
-        raise DataError(
-            f"reference={reference!r} is not a phase in column {phase!r}; phases: "
-            f"{', '.join(map(repr, in_time))}."
-        )
-    if len(in_time) < 2:
-        raise DataError(f"Column {phase!r} has one phase only: there is nothing to compare.")
-    return [reference, *(label for label in in_time if label != reference)]
-
-
-def _check_days(who: IntArray, days: FloatArray, subjects: Sequence[object], day: str) -> None:
-    if np.isnan(days).any():
-        raise DataError(
-            f"Column {day!r} is missing in {int(np.isnan(days).sum())} row(s) with an outcome."
-        )
-    order = np.lexsort((days, who))
-    again = (np.diff(who[order]) == 0) & (np.diff(days[order]) == 0)
-    if again.any():
-        at = int(order[1:][again][0])
-        raise DataError(
-            f"Subject {subjects[who[at]]!r} has more than one row on {day} {days[at]:g} "
-            f"({int(again.sum())} row(s) too many in all); give one a day."
-        )
 
 
 def _model(

@@ -227,8 +227,9 @@ class _Tests:
 def _check_responder(responder: str | None, variance: str, weights: str) -> None:
     if responder is not None and variance != "rubin":
         raise SpecError(
-            f"responder= needs variance='rubin', not {variance!r}: response is counted in drawn "
-            "outcomes, not in conditional means."
+            f"responder= needs variance='rubin', not {variance!r}, which imputes conditional "
+            "means: whether the mean of a patient's outcomes responds is not how often they do. "
+            "Response is counted in drawn outcomes."
         )
     if responder is not None and weights != "counterfactual":
         raise SpecError("responder= standardises over subjects: weights='counterfactual' only.")

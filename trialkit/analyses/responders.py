@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
+from trialkit.analyses.event_labels import event_labels
 from trialkit.analyses.risk_ratio import RATIO_METHODS, risk_ratio
 from trialkit.analyses.two_arms import contrast_label
-from trialkit.data.names import require_columns
 from trialkit.data.vectors import arm_codes, require_frame, require_one_row_each
 from trialkit.errors import DataError
 from trialkit.results import EstimateTable
@@ -21,8 +21,6 @@ __all__ = ["responders"]
 
 MEASURES = ("ratio",)
 MISSING = ("non-responder", "exclude")
-# The other value of a flag, where a column in which nobody responded holds that one alone.
-OPPOSITE: dict[object, object] = {"Y": "N", "Yes": "No", "YES": "NO", 1: 0, 0: 1, "N": "Y"}
 
 
 def responders(
@@ -71,7 +69,7 @@ def responders(
     if reference is None:
         raise DataError(f"reference= must name the arm in column {arm!r} to compare with.")
     frame = require_frame(data)
-    has_event, is_missing = _flags(frame, outcome, event)
+    has_event, is_missing = event_labels(frame, outcome, event)
     arms, codes = arm_codes(frame, arm, reference)
     if subject is not None:
         require_one_row_each(frame, subject)
@@ -97,37 +95,6 @@ def responders(
         null=null,
     )
     return _with_missing(table, missing, [lacking[code] + lacking[0] for code in others])
-
-
-def _flags(frame: pd.DataFrame, outcome: str, event: object) -> tuple[BoolArray, BoolArray]:
-    """Which rows have the event, and which have no flag."""
-    require_columns(frame, [outcome])
-    labels = frame[outcome].tolist()
-    absent = frame[outcome].isna().tolist()
-    is_missing = np.array(
-        [
-            gone or (isinstance(v, str) and not v.strip())
-            for v, gone in zip(labels, absent, strict=True)
-        ]
-    )
-    try:
-        present = list(
-            dict.fromkeys(v for v, gone in zip(labels, is_missing, strict=True) if not gone)
-        )
-    except TypeError as error:
-        raise DataError(f"{outcome!r} holds values that are no flags: {error}.") from None
-    listed = ", ".join(map(repr, present[:6])) + (", ..." if len(present) > 6 else "")
-    if len(present) > 2:
-        raise DataError(f"{outcome!r} must be a flag of two values; it holds {listed}.")
-    nobody = len(present) == 1 and event in OPPOSITE and present[0] == OPPOSITE[event]
-    if event not in present and not nobody:
-        raise DataError(
-            f"event={event!r} is not among the values of {outcome!r}: {listed or 'none'}."
-        )
-    has_event = np.array(
-        [not gone and v == event for v, gone in zip(labels, is_missing, strict=True)]
-    )
-    return has_event, is_missing
 
 
 def _per_arm(chosen: BoolArray, codes: IntArray, n_arms: int) -> list[int]:

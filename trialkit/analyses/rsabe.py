@@ -43,7 +43,8 @@ def rsabe(
     bioequivalence applies).
 
     Subjects with every administration of a full replicate (two of each) are used; the others are
-    counted. Raises DesignError for designs in which no subject has both products twice.
+    counted. Raises DesignError for designs in which no subject has both products twice, or all
+    who have are in one sequence.
 
     Reference: Howe (1974), doi:10.1080/01621459.1974.10480201.
 
@@ -123,7 +124,12 @@ def _per_subject(rows: CrossoverRows) -> tuple[FloatArray, FloatArray, IntArray]
     if not found:
         raise DesignError("No subject has the test and the reference twice: not a full replicate.")
     difference, repeat, sequence_codes = (np.array(column) for column in zip(*found, strict=True))
-    _, group = np.unique(sequence_codes, return_inverse=True)
+    present, group = np.unique(sequence_codes, return_inverse=True)
+    if present.size < 2:
+        raise DesignError(
+            f"Subjects with both products twice are in one sequence only, "
+            f"{rows.sequences[int(present[0])]!r}: products and periods cannot be told apart."
+        )
     return difference, repeat, group.astype(np.int64)
 
 

@@ -92,7 +92,8 @@ def period_means(
     axes.set_xticks(np.arange(len(periods)), list(periods))
     axes.set_xlabel("Period")
     axes.set_ylabel(f"Mean {y_label} ({100 * ci_level:g}% CI)")
-    axes.legend(frameon=False, fontsize=8)
+    # Beside the axes: intervals reach into every corner.
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return quiet(axes)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import linalg, special
 
 from trialkit.errors import ConvergenceError
+from trialkit.kernels.separation import recession_direction
 from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["ConditionalFit", "fit_conditional_logistic"]
@@ -19,10 +20,7 @@ __all__ = ["ConditionalFit", "fit_conditional_logistic"]
 MAX_ITERATIONS = 60
 # Newton's decrement at which the next step changes no printed digit.
 CONVERGED = 1e-20
-# A log odds ratio beyond this comes of a likelihood that has no maximum.
-LARGEST_LOG_ODDS = 30.0
-# Where the information vanishes beyond this one, it is on its way there.
-SEPARATED_LOG_ODDS = 8.0
+MAX_HALVINGS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,22 +47,13 @@ def fit_conditional_logistic(x: FloatArray, y: IntArray, subject: IntArray) -> C
             arrangements.append((np.array(sums), y[own] @ rows))
     if not arrangements:
         raise ConvergenceError("No subject has both an event and a period without one.")
+    _refuse_infinite(arrangements)
     coef = np.zeros(x.shape[1])
+    value, score, information = _derivatives(coef, arrangements)
     for _ in range(MAX_ITERATIONS):
-        value, score, information = _derivatives(coef, arrangements)
-        try:
-            step = linalg.cho_solve(linalg.cho_factor(information), score)
-        except linalg.LinAlgError:
-            if np.abs(coef).max() > SEPARATED_LOG_ODDS:
-                break
-            raise ConvergenceError(
-                "The conditional likelihood is flat: the discordant subjects do not determine "
-                "every effect."
-            ) from None
-        coef = coef + step
-        if np.abs(coef).max() > LARGEST_LOG_ODDS:
-            break
-        if float(step @ score) < CONVERGED:
+        step = linalg.cho_solve(linalg.cho_factor(information), score)
+        if float(step @ score) < CONVERGED * max(1.0, abs(value)):
+            coef = coef + step
             value, _, information = _derivatives(coef, arrangements)
             inverse = linalg.cho_solve(linalg.cho_factor(information), np.eye(coef.size))
             return ConditionalFit(
@@ -73,10 +62,33 @@ def fit_conditional_logistic(x: FloatArray, y: IntArray, subject: IntArray) -> C
                 log_likelihood=value,
                 n_informative=len(arrangements),
             )
-    raise ConvergenceError(
-        "An odds ratio goes to zero or infinity: an effect separates events from non-events "
-        "within subjects."
-    )
+        for _ in range(MAX_HALVINGS):
+            proposed = _derivatives(coef + step, arrangements)
+            if proposed[0] >= value - 1e-12 * abs(value):
+                break
+            step = step / 2
+        coef = coef + step
+        value, score, information = proposed
+    raise ConvergenceError(f"No maximum of the likelihood in {MAX_ITERATIONS} Newton steps.")
+
+
+def _refuse_infinite(arrangements: list[tuple[FloatArray, FloatArray]]) -> None:
+    """The likelihood has a maximum, and one only, or it is an error.
+
+    It rises along d for ever where no arrangement of a subject's events lies above the observed
+    one, and is flat where all lie level.
+    """
+    gained = np.vstack([observed - sums for sums, observed in arrangements])
+    if np.linalg.matrix_rank(gained) < gained.shape[1]:
+        raise ConvergenceError(
+            "The conditional likelihood is flat: the discordant subjects do not determine every "
+            "effect."
+        )
+    if recession_direction(gained, np.ones(gained.shape[0], dtype=np.int64)) is not None:
+        raise ConvergenceError(
+            "An odds ratio goes to zero or infinity: an effect separates events from non-events "
+            "within subjects."
+        )
 
 
 def _derivatives(

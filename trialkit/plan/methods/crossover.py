@@ -68,7 +68,7 @@ class Crossover(Periods):
     sequence_effect: bool = True
     carryover: bool | Literal["self-mixed"] = False
     baseline: Column | None = None
-    baseline_as: Literal["covariate", "within-subject", "change"] = "covariate"
+    baseline_as: Literal["covariate", "within-subject", "change", "joint"] = "covariate"
     log: bool = False
     variance_bound: bool = True
     df: Literal["kenward-roger", "satterthwaite", "containment", "residual", "normal"] | None = None
@@ -194,19 +194,22 @@ class PhaseContrast(AnalysisSpec):
 
 
 def run_crossover(spec: Crossover, frame: pd.DataFrame) -> dict[str, ResultTable]:
-    """Contrasts between treatments, LS means, term tests and variances of one fit."""
+    """Contrasts between treatments, LS means, term tests and variances of one fit.
+
+    Baselines modelled jointly have no one variance within subjects: there is no such table.
+    """
     from trialkit.analyses.crossover import crossover
 
     given = spec.arguments()
     level = {"ci_level": given.pop("ci_level")}
     tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
     fit = crossover(frame, **given)
-    return {
+    tables: dict[str, ResultTable] = {
         "contrasts": fit.contrasts(**tests, **level),
         "lsmeans": fit.lsmeans(**level),
         "type3": fit.type3(),
-        "variance": fit.variance(**level),
     }
+    return tables if spec.baseline_as == "joint" else {**tables, "variance": fit.variance(**level)}
 
 
 def run_crossover_rank(spec: CrossoverRank, frame: pd.DataFrame) -> dict[str, ResultTable]:
