@@ -103,7 +103,7 @@ def trialkit_engine(m: int, n: int, b: int) -> float:
     def size(block: np.ndarray) -> np.ndarray:
         return np.abs(effect_correlations(rows, block))
 
-    draws = source.sample(b, 100, np.random.default_rng(1))
+    draws = source.sample(b, 200, np.random.default_rng(1))
     step_down_max(size(labels[None])[:, 0], map(size, draws), includes_observed=False)
     return time.process_time() - start
 

@@ -45,7 +45,7 @@ def test_blocks_do_not_matter(size: int) -> None:
 @pytest.mark.parametrize("shift", [0.0, 2.0])
 def test_many_rows_are_taken_in_groups(shift: float) -> None:
     rng = np.random.default_rng(3)
-    table = np.abs(np.round(rng.normal(size=(137, 90)), 1))
+    table = np.abs(np.round(rng.normal(size=(237, 90)), 1))
     table[:60, 0] += shift
     for size in (90, 13):
         found = step_down_max(

@@ -18,7 +18,7 @@ __all__ = ["PermutationP", "step_down_max", "step_down_min"]
 
 # Rows whose maxima are taken together: where the rows after them already reach their largest
 # threshold, all of them are reached.
-GROUP = 50
+GROUP = 100
 # Statistics are compared with this slack, relative to max(1, |observed|): rearrangements that
 # give the same sum in another order must count as ties.
 TIE = 1e-10
