@@ -63,7 +63,9 @@ class IntercurrentEvents:
 
         From an event's first affected visit on, the outcome is kept ("treatment-policy"), set
         missing ("hypothetical"), set to `composite` ("composite"), or set to the last outcome
-        observed before the event ("while-on-treatment"; missing where there is none). Rows
+        observed before the event ("while-on-treatment"; missing where there is none). The last
+        outcome on treatment is then what is asked for; taken for what would have followed it is
+        last observation carried forward (see `locf_sensitivity` for what is wrong with it). Rows
         that are absent stay absent. `intercurrent` names the event that governs a row. Of
         several events of one subject the first with a strategy other than treatment policy
         governs from its own visit on.
