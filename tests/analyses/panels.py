@@ -81,3 +81,17 @@ CROSSOVER: dict[str, Any] = {
     "period": "PERIOD",
     "sequence": "SEQ",
 }
+
+
+def three_period_panel(sequences: tuple[str, ...], m: int = 3, *, seed: int = 5) -> pd.DataFrame:
+    """`m` analytes of a crossover of treatments A, B, C, one subject an entry of `sequences`."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i, sequence in enumerate(sequences):
+        for j in range(m):
+            own = rng.normal(5, 1)
+            for period, letter in enumerate(sequence, start=1):
+                y = own + 0.3 * period + {"A": 0, "B": -0.5, "C": 2}[letter] + rng.normal(0, 0.4)
+                rows.append((f"S{i:02d}", sequence, period, letter, f"A{j}", 2.0**y))
+    names = ["USUBJID", "SEQ", "PERIOD", "TRTA", "PARAMCD", "AVAL"]
+    return pd.DataFrame(rows, columns=names)

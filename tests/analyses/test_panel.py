@@ -21,7 +21,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import trialkit as tk
+from trialkit.kernels.order_statistics_regression import regress_on_order
 
+DESIGNS = {
+    "paired": (paired_panel, PAIRED),
+    "parallel": (parallel_panel, PARALLEL),
+    "crossover": (crossover_panel, CROSSOVER),
+}
 NUMBERS = ["estimate", "se", "df", "statistic", "p_value", "ci_low", "ci_high"]
 
 
@@ -214,13 +220,57 @@ def test_half_the_limit_is_biased_where_tobit_is_not() -> None:
     assert (half > tobit + 0.15).all()
 
 
-def test_ros_does_not_depend_on_the_order_of_rows_and_says_what_it_is() -> None:
-    data = censor(paired_panel(n=12), 0.3)
-    table = tk.compare_panel(data, **PAIRED, lloq="LLOQ", censoring="ros")
+def test_ros_of_two_arms_fills_in_each_arm_whatever_the_order_of_rows() -> None:
+    """The values that the kernel fills in, compared by the t test."""
+    data = censor(parallel_panel(n=24, m=2), 0.3)
+    table = tk.compare_panel(data, **PARALLEL, lloq="LLOQ", censoring="ros")
     mixed = data.sample(frac=1, random_state=1)
-    again = frame_of(mixed, **PAIRED, lloq="LLOQ", censoring="ros").loc[list(table.keys["analyte"])]
-    np.testing.assert_allclose(table.frame()["p_value"], again["p_value"], rtol=1e-9)
+    again = frame_of(mixed, **PARALLEL, lloq="LLOQ", censoring="ros")
+    np.testing.assert_allclose(
+        table.frame()["p_value"], again.loc[list(table.keys["analyte"]), "p_value"], rtol=1e-9
+    )
+    for name, rows in data.groupby("PARAMCD"):
+        filled = {
+            arm: regress_on_order(
+                np.log2(part["AVAL"].to_numpy()), (part["AVAL"] <= part["LLOQ"]).to_numpy()
+            ).completed
+            for arm, part in rows.groupby("TRT01P")
+        }
+        truth = stats.ttest_ind(filled["LDN"], filled["Placebo"])
+        assert again.loc[name, "p_value"] == pytest.approx(truth.pvalue)
     assert any("standard errors are too small" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("design", "changes", "message"),
+    [
+        ("paired", {}, "a difference within a subject would be arbitrary"),
+        ("crossover", {}, "a difference within a subject would be arbitrary"),
+        ("parallel", {"baseline": "BASE"}, "an adjustment for baseline="),
+        ("parallel", {"strata": "SITE"}, "an adjustment for baseline=, covariates=, strata="),
+        ("parallel", {"baseline": "BASE", "outcome": "change"}, "a change from the baseline"),
+        ("parallel", {"adjust": "maxt"}, "not exchangeable between the arms"),
+    ],
+)
+def test_ros_is_refused_where_its_values_would_be_paired_up(
+    design: str, changes: dict[str, Any], message: str
+) -> None:
+    data, options = DESIGNS[design]
+    with pytest.raises(tk.SpecError, match=message):
+        tk.compare_panel(
+            censor(data(), 0.3), **{**options, **changes}, lloq="LLOQ", censoring="ros"
+        )
+    # Without a censored value there is nothing to fill in.
+    tk.compare_panel(data(), **{**options, **changes}, lloq=1e-9, censoring="ros")
+
+
+def test_ros_is_refused_for_several_analytes_at_once_and_for_correlations() -> None:
+    data = censor(parallel_panel(n=24, m=2), 0.3)
+    table = tk.compare_panel(data, **PARALLEL, lloq="LLOQ", censoring="ros")
+    with pytest.raises(tk.SpecError, match="a test of several analytes together would be"):
+        table.global_test()
+    with pytest.raises(tk.SpecError, match="a correlation with a marker would be arbitrary"):
+        table.associate({"S00": 1.0}, name="ESR")
 
 
 # -- what cannot be estimated ----------------------------------------------------
@@ -368,7 +418,6 @@ def test_the_number_assayed_is_part_of_the_result() -> None:
         ({"outcome": "change"}, 'outcome="change" is for design="parallel"'),
         ({"test": "welch"}, 'test="welch" compares two arms'),
         ({"trend": True}, "trend= is a variant of moderation"),
-        ({"moderated": True, "robust": True, "trend": True}, "together with trend="),
         ({"moderated": True, "adjust": "maxt"}, "permutes the ordinary t statistic"),
         ({"moderated": True, "test": "wilcoxon"}, "moderates a t statistic"),
         ({"baseline": "AGE"}, 'baseline= does not apply to design="paired"'),
@@ -378,7 +427,10 @@ def test_the_number_assayed_is_part_of_the_result() -> None:
         ({"design": "crossover"}, "needs period="),
         ({"null": 1.0, "adjust": "maxt"}, "null= other than 0"),
         ({"lloq": float("nan")}, "lloq=nan; give a column or a finite number"),
-        ({"lloq": 20.0, "moderated": True}, "not defined for the tobit fit"),
+        (
+            {"lloq": 20.0, "moderated": True},
+            r"not defined for the tobit fit that .* need: it shrinks residual variances",
+        ),
         ({"lloq": 20.0, "test": "wilcoxon"}, "ranks values, and 'A"),
         ({"uloq": 40.0, "censoring": "ros"}, "for values below a limit"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from math import comb
 
 import numpy as np
@@ -15,6 +15,7 @@ from analyses.panels import (
     crossover_panel,
     paired_panel,
     parallel_panel,
+    three_period_panel,
 )
 from scipy import stats
 
@@ -57,6 +58,86 @@ def test_crossover_exchanges_sequences() -> None:
     assert "all 70 rearrangements" in frame["method"].iloc[0]
     swapped = tk.compare_panel(data, **{**CROSSOVER, "reference": "LDN"}, adjust="maxt").frame()
     np.testing.assert_allclose(frame["p_adjusted"], swapped["p_adjusted"])
+
+
+WILLIAMS = ("ABC", "BAC", "ACB", "BCA", "CAB", "CBA") * 2
+THREE = {**CROSSOVER, "reference": "A", "adjust": "maxt"}
+
+
+def test_three_periods_exchange_the_order_of_the_two_treatments_alone() -> None:
+    """All rearrangements by hand: t of B - A by least squares on the pair's differences."""
+    data = three_period_panel(WILLIAMS)
+    table = tk.compare_panel(data, **THREE).where(contrast="B - A").frame()
+    assert "all 216 rearrangements of the sequences that differ" in table["method"].iloc[0]
+    wide = data.assign(L=np.log2(data["AVAL"])).pivot(
+        index="USUBJID", columns=["PARAMCD", "TRTA"], values="L"
+    )
+    first = [min(s.index("A"), s.index("B")) for s in WILLIAMS]
+    last = [max(s.index("A"), s.index("B")) for s in WILLIAMS]
+    periods = np.zeros((12, 3))
+    periods[np.arange(12), last] += 1
+    periods[np.arange(12), first] -= 1
+    later_b = np.array([s.index("B") > s.index("A") for s in WILLIAMS])
+
+    def statistic(b_came_later: np.ndarray) -> np.ndarray:
+        x = np.column_stack([2.0 * b_came_later - 1, periods[:, 1:]])
+        out = []
+        for name in ("A0", "A1", "A2"):
+            d = (wide[name]["B"] - wide[name]["A"]).to_numpy() * (2.0 * later_b - 1)
+            coef, rss = np.linalg.lstsq(x, d, rcond=None)[:2]
+            se = np.sqrt(rss[0] / 9 * np.linalg.inv(x.T @ x)[0, 0])
+            out.append(abs(coef[0] / se))
+        return np.array(out)
+
+    observed = statistic(later_b)
+    np.testing.assert_allclose(observed, table["statistic"].abs())
+    classes = [[i for i in range(12) if (first[i], last[i]) == pair] for pair in PAIRS]
+    every = []
+    for choice in product(*[list(combinations(group, 2)) for group in classes]):
+        every.append(statistic(np.isin(np.arange(12), np.concatenate(choice))))
+    values = np.array(every).T
+    assert values.shape[1] == 216
+    raw = np.mean(values >= observed[:, None] - 1e-9, axis=1)
+    single = [np.mean(values.max(axis=0) >= value - 1e-9) for value in observed]
+    np.testing.assert_allclose(table["p_permutation"], raw)
+    np.testing.assert_allclose(table["p_single_step"], single)
+
+
+PAIRS = ((0, 1), (0, 2), (1, 2))
+
+
+def test_what_the_third_treatment_does_changes_nothing() -> None:
+    data = three_period_panel(WILLIAMS)
+    moved = data.assign(AVAL=data["AVAL"] * np.where(data["TRTA"] == "C", 50.0, 1.0))
+    for other in (moved, data[(data["TRTA"] != "C") | (data["PARAMCD"] != "A0")]):
+        a, b = (tk.compare_panel(d, **THREE).where(contrast="B - A").frame() for d in (data, other))
+        np.testing.assert_allclose(a["p_adjusted"], b["p_adjusted"])
+    without = {key: value for key, value in THREE.items() if key != "sequence"}
+    a, b = (tk.compare_panel(data, **o).frame()["p_adjusted"] for o in (THREE, without))
+    np.testing.assert_allclose(a, b)
+    squares = tk.compare_panel(data, **{**THREE, "adjust": "none"}).global_test().frame()
+    assert squares.groupby("test").size()["sum-of-squares"] == 2
+
+
+def test_sequences_without_a_counterpart_are_not_rearranged() -> None:
+    latin = three_period_panel(("ABC", "BCA", "CAB") * 3)
+    with pytest.raises(tk.SpecError, match="differ in the order of the two treatments alone"):
+        tk.compare_panel(latin, **THREE)
+    assert tk.compare_panel(latin, **{**THREE, "adjust": "holm"}).frame()["p_value"].notna().all()
+    wrong = latin.assign(SEQ=latin["SEQ"].replace("BCA", "ABC"))
+    with pytest.raises(tk.DataError, match="SEQ='ABC' has both 'C' and 'A' in PERIOD=3"):
+        tk.compare_panel(wrong, **THREE)
+
+
+def test_plates_that_differ_within_subjects_are_not_exchanged() -> None:
+    data = paired_panel(n=6)
+    data["PLATE"] = np.where(data["USUBJID"] < "S03", "P1", "P2")
+    same = tk.compare_panel(data, **PAIRED, plate="PLATE", adjust="maxt").frame()
+    plain = tk.compare_panel(data, **PAIRED, adjust="maxt").frame()
+    np.testing.assert_allclose(same["p_adjusted"], plain["p_adjusted"])
+    data.loc[(data["USUBJID"] == "S00") & (data["AVISIT"] == "Week 8"), "PLATE"] = "P2"
+    with pytest.raises(tk.SpecError, match="would exchange the plates"):
+        tk.compare_panel(data, **PAIRED, plate="PLATE", adjust="maxt")
 
 
 def test_strata_restrict_the_arrangements() -> None:
@@ -109,6 +190,7 @@ def test_censored_scores_reduce_to_the_t_test(design: str) -> None:
     limit = data.groupby("PARAMCD")["AVAL"].transform("min") * 1.0001
     found = tk.compare_panel(data.assign(LLOQ=limit), **options, lloq="LLOQ", adjust="maxt").frame()
     assert (found["n_censored"] > 0).all()
+    assert "(3 with censored values by the t statistic of their scores" in found["method"].iloc[0]
     np.testing.assert_allclose(found["p_permutation"], plain["p_permutation"], atol=0.06)
 
 

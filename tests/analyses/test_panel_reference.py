@@ -227,6 +227,24 @@ def test_censored_summaries(arms: ReferenceCase) -> None:
             assert_close(found, row[f"{column}_log2"], RTOL_B)
 
 
+def test_the_summary_of_a_panel(arms: ReferenceCase) -> None:
+    """`censored_summaries` through `PanelTable.summary`."""
+    table = tk.compare_panel(arms.data(), **PARALLEL, lloq="LLOQ")
+    found = table.summary().frame().set_index(["analyte", "condition"])
+    expected = arms.table("censored_summaries").set_index(["PARAMCD", "arm"])
+    assert set(found.index) == set(expected.index)
+    columns = ["km_mean_log2", "km_median_log2", "ros_mean", "ros_sd", "ros_median"]
+    columns += ["mle_mean", "mle_median", "n"]
+    names = {name: name for name in columns}
+    names |= {"km_q1_log2": "km_q25_log2", "km_q3_log2": "km_q75_log2"}
+    part = found.loc[expected.index]
+    for ours, rs in names.items():
+        assert_close(part[ours], expected[rs], RTOL_B)
+    assert_close(part["n_below"], expected["n_censored"], RTOL_B)
+    assert_close(part["mle_sd_log2"] * np.log(2), expected["mle_sigma_log"], RTOL_B)
+    assert_close(part["mle_mean_log2"] * np.log(2), expected["mle_mu_log"], RTOL_B)
+
+
 @pytest.mark.parametrize(
     ("analysis", "options"),
     [

@@ -19,11 +19,14 @@ def test_the_strip_repeats_each_rule() -> None:
     panel = tk.compare_panel(data, **PAIRED, lloq="LLOQ")
     strip = panel.sensitivity()
     assert len(strip) == 5 * 5
-    for rule in ("tobit", "half", "half-sqrt2", "ros", "drop"):
+    for rule in ("tobit", "half", "half-sqrt2", "drop"):
         alone = tk.compare_panel(data, **PAIRED, lloq="LLOQ", censoring=rule).frame()
         part = strip.where(censoring=rule).frame()
         np.testing.assert_array_equal(part["estimate"], alone["estimate"])
         np.testing.assert_array_equal(part["p_value"], alone["p_value"])
+    ros = strip.where(censoring="ros").frame()
+    assert ros["status"].str.contains("would be arbitrary").all()
+    assert ros["estimate"].isna().all()
     high = tk.compare_panel(data, **PAIRED, uloq=100.0).sensitivity().where(censoring="ros")
     assert (high.frame()["status"].str.contains("below a limit")).all()
     with pytest.raises(tk.SpecError, match="censoring='best' is not offered"):
@@ -155,3 +158,99 @@ def test_a_panel_is_a_value() -> None:
     pd.testing.assert_frame_equal(panel.sensitivity().frame(), again.sensitivity().frame())
     with pytest.raises(ValueError, match="read-only"):
         panel.units[0].y[0, 0] = 0.0
+
+
+# -- correlation within subjects -------------------------------------------------
+
+
+def slow_rm_corr(x: np.ndarray, y: np.ndarray, subject: np.ndarray) -> tuple[float, int, float]:
+    """ANCOVA by hand: y on x and one intercept a subject, against the intercepts alone."""
+    dummies = (subject[:, None] == np.unique(subject)).astype(float)
+
+    def left(columns: np.ndarray) -> float:
+        fit = columns @ np.linalg.lstsq(columns, y, rcond=None)[0]
+        return float(np.sum((y - fit) ** 2))
+
+    full, null = left(np.column_stack([dummies, x])), left(dummies)
+    slope = np.linalg.lstsq(np.column_stack([dummies, x]), y, rcond=None)[0][-1]
+    df = len(y) - dummies.shape[1] - 1
+    p = stats.f.sf((null - full) / (full / df), 1, df)
+    return float(np.sign(slope) * np.sqrt((null - full) / null)), df, float(p)
+
+
+@pytest.mark.parametrize("by_draw", [False, True])
+def test_repeated_measures_correlation_is_the_ancova(by_draw: bool) -> None:
+    data = paired_panel(n=8, m=3, draws=3)
+    data["PAIN"] = 10 - np.log2(data["AVAL"]) + np.sin(np.arange(len(data)))
+    keys = ["USUBJID", "AVISIT"] + (["DRAW"] if by_draw else [])
+    marker = data[data["PARAMCD"] == "A1"].groupby(keys, observed=True)["PAIN"].mean()
+    marker = marker.drop(marker.index[3])
+    panel = tk.compare_panel(data, **PAIRED, visit="DRAW")
+    table = panel.associate(marker, name="pain", method="repeated", adjust="none")
+    assert any("8 subjects" in note or "7 subjects" in note for note in table.notes)
+    assert any("counts as correlation here" in note for note in table.notes)
+    for name, rows in data.groupby("PARAMCD"):
+        logs = np.log2(rows.set_index(keys)["AVAL"]).groupby(level=list(range(len(keys)))).mean()
+        logs = logs[marker.index]
+        subject = logs.index.get_level_values(0)
+        times = subject.value_counts()
+        kept = np.isin(subject, times.index[times > 1])
+        r, df, p = slow_rm_corr(
+            marker.to_numpy()[kept], logs.to_numpy()[kept], subject.to_numpy()[kept]
+        )
+        row = table.where(analyte=name).single()
+        assert row.estimate == pytest.approx(r, abs=1e-10)
+        assert (row.df, row.n) == (df, times[times > 1].size)
+        assert row.p_value == pytest.approx(p, rel=1e-8)
+        z = np.arctanh(r) + np.array([-1, 1]) * stats.norm.ppf(0.975) / np.sqrt(df - 1)
+        np.testing.assert_allclose([row.ci_low, row.ci_high], np.tanh(z))
+
+
+def test_the_correlation_of_pairs_is_that_of_differences_through_the_origin() -> None:
+    data = paired_panel(n=9, m=2)
+    logs = data.assign(L=np.log2(data["AVAL"])).pivot(
+        index="USUBJID", columns=["AVISIT", "PARAMCD"], values="L"
+    )
+    d = logs["Week 8"] - logs["Baseline"]
+    marker = {
+        (subject, visit): float(logs.loc[subject, (visit, "A1")])
+        for subject in logs.index
+        for visit in ("Baseline", "Week 8")
+    }
+    for alternative, tail in (("less", stats.t.cdf), ("greater", stats.t.sf)):
+        panel = tk.compare_panel(data, **PAIRED, alternative=alternative)
+        row = panel.associate(marker, name="A1", method="repeated").where(analyte="A0").single()
+        r = (d["A0"] @ d["A1"]) / np.sqrt((d["A0"] @ d["A0"]) * (d["A1"] @ d["A1"]))
+        assert row.estimate == pytest.approx(r)
+        assert row.df == 8
+        assert row.p_value == pytest.approx(tail(r * np.sqrt(8 / (1 - r**2)), 8))
+        assert (row.ci_low == -1) == (alternative == "less")
+        assert row.ci_low < 1
+        own = panel.associate(marker, name="A1", method="repeated").where(analyte="A1").single()
+        assert own.estimate == pytest.approx(1)
+
+
+def test_a_correlation_within_subjects_is_refused_or_blank_where_there_is_none() -> None:
+    panel = tk.compare_panel(paired_panel(n=5), **PAIRED)
+    subjects = [f"S{i:02d}" for i in range(5)]
+    with pytest.raises(tk.DataError, match=r"keys are \(subject, condition\)\."):
+        panel.associate(dict.fromkeys(subjects, 1.0), name="pain", method="repeated")
+    with pytest.raises(tk.DataError, match="none of the samples of the 5 subjects"):
+        panel.associate({("X", "Y"): 1.0}, name="pain", method="repeated")
+    with pytest.raises(tk.SpecError, match="method='kendall' is not offered"):
+        panel.associate({("X", "Y"): 1.0}, name="pain", method="kendall")
+    same = {(s, v): float(i) for i, s in enumerate(subjects) for v in ("Baseline", "Week 8")}
+    row = panel.associate(same, name="pain", method="repeated").frame().iloc[0]
+    assert "no change within the subjects" in row["status"]
+    arms = tk.compare_panel(parallel_panel(), **PARALLEL)
+    with pytest.raises(tk.SpecError, match="a subject has one value"):
+        arms.associate({("S00", "LDN"): 1.0}, name="pain", method="repeated")
+    import pingouin
+
+    varied = {key: value + (key[1] == "Week 8") * value**2 for key, value in same.items()}
+    pingouin.options["round"] = 3
+    try:
+        with pytest.raises(tk.SpecError, match="rounds its results"):
+            panel.associate(varied, name="pain", method="repeated")
+    finally:
+        pingouin.options["round"] = None

@@ -72,3 +72,7 @@ def test_a_sign_flip_is_the_effect_column() -> None:
     flipped = y * signs
     expected = flipped.mean(axis=1) / (flipped.std(axis=1, ddof=1) / 3)
     np.testing.assert_allclose(t, expected, rtol=1e-12)
+
+
+def test_a_perfect_correlation_has_a_large_finite_t() -> None:
+    assert np.isfinite(t_of(np.array([[1.0, -1.0]]), np.array([400]))).all()

@@ -111,3 +111,45 @@ def test_robust_without_spread_has_an_infinite_prior_from_the_winsorized_mean() 
         prior = fit_prior_robust(s2, df)
         assert np.median(prior.df) > 25
         assert prior.variance[0] == pytest.approx(0.4, rel=0.1)
+
+
+# limma 3.54.1, fitFDistRobustly(s2, df, covariate = x): scale and df2.shrunk. One variance is an
+# outlier; with unequal df its tail area is moved to the most df along the trend.
+VARIANCES = [0.82, 0.11, 0.55, 0.98, 0.31, 0.19, 0.54, 0.15, 0.42, 0.07, 0.09, 6.5, 0.28, 0.03]
+VARIANCES += [0.15, 0.02]
+LEVELS = [1.2, 1.9, 0.7, 2.4, 0.3, 3.8, 3.1, 2.2, 4.9, 4.1, 5.6, 4.4, 6.3, 5.2, 7.7, 7.1]
+EQUAL = "0.3512470539 0.2437912491 0.3884887915 0.2775982334 0.3684244269 0.1936356575 0.3397905263"
+EQUAL += " 0.2643292403 0.1471040973 0.1656572646 0.108616898 0.1578249367 0.08142825722"
+EQUAL += " 0.1016302601 0.06728290033 0.07549247249"
+UNEQUAL = "0.3519609882 0.2436459981 0.3894982444 0.2789489491 0.3695459423 0.1948131809"
+UNEQUAL += " 0.3428495797 0.2649620742 0.1472526231 0.1659078325 0.1086870481 0.1580148228"
+UNEQUAL += " 0.0815304785 0.101544245 0.06720113785 0.07549072722"
+
+
+@pytest.mark.parametrize(
+    ("fewer", "scale", "df", "outlier"),
+    [
+        ({}, EQUAL, 3.29837886, 0.6345939081),
+        ({2: 6, 6: 5, 12: 6}, UNEQUAL, 3.290213675, 0.6383956452),
+    ],
+)
+def test_a_robust_trend_is_limmas(
+    fewer: dict[int, int], scale: str, df: float, outlier: float
+) -> None:
+    d = np.array([fewer.get(i, 7) for i in range(16)], dtype=float)
+    prior = fit_prior_robust(np.array(VARIANCES), d, np.array(LEVELS))
+    np.testing.assert_allclose(prior.variance, np.array(scale.split(), dtype=float), rtol=1e-8)
+    expected = np.where(np.arange(16) == 11, outlier, df)
+    np.testing.assert_allclose(prior.df, expected, rtol=1e-8)
+
+
+def test_a_robust_trend_is_followed_past_outliers() -> None:
+    rng = np.random.default_rng(10)
+    x = rng.uniform(0, 10, 600)
+    s2 = np.exp(0.3 * x) * rng.chisquare(8, 600) / 8 * 10 / rng.chisquare(10, 600)
+    s2[::40] *= 200
+    df = np.full(600, 8.0)
+    plain, robust = fit_prior(s2, df, x), fit_prior_robust(s2, df, x)
+    np.testing.assert_allclose(np.log(robust.variance), 0.3 * x, atol=0.6)
+    assert plain.df[0] < 4 < np.median(robust.df)
+    assert (robust.df[::40] < np.median(robust.df)).all()

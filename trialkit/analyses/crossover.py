@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.crossover_fit import CrossoverFit
-from trialkit.analyses.crossover_inference import (
-    CrossoverInference,
-    containment_df,
-    random_inference,
-)
+from trialkit.analyses.crossover_fixed import fit_fixed
 from trialkit.analyses.crossover_joint import check_joint, fit_joint
 from trialkit.analyses.crossover_model import (
     BaselineUse,
     Carryover,
-    CrossoverModel,
     Predictor,
     build_model,
     check_baseline,
     check_carryover,
 )
+from trialkit.analyses.crossover_random import (
+    DF_PHRASES,
+    BoundaryWarning,
+    RandomSubjects,
+    fit_random,
+)
 from trialkit.analyses.crossover_rows import read_crossover
-from trialkit.analyses.crossover_variance import Variances
-from trialkit.errors import DataError, SpecError, TrialkitWarning
-from trialkit.kernels.linear import WaldTest, f_tail
-from trialkit.kernels.random_intercept import InterceptFit, fit_random_intercept
-from trialkit.kernels.within_subject import WithinFit, between_within_sums, fit_within
-from trialkit.typing import FloatArray
+from trialkit.errors import SpecError
 
 __all__ = ["BoundaryWarning", "CrossoverDf", "crossover"]
 
 CrossoverDf = Literal["kenward-roger", "satterthwaite", "containment", "residual", "normal"]
-DF_PHRASES = {
-    "kenward-roger": "Kenward-Roger",
-    "satterthwaite": "Satterthwaite df",
-    "containment": "containment df",
-    "residual": "residual df",
-    "normal": "normal reference",
-}
-
-
-class BoundaryWarning(TrialkitWarning):
-    """The between-subject variance would be negative and is held at zero."""
 
 
 def crossover(
@@ -67,6 +49,8 @@ def crossover(
     baseline: str | None = None,
     baseline_as: BaselineUse = "covariate",
     log: bool = False,
+    measurement: str | None = None,
+    variances: Literal["common", "by-treatment"] = "common",
     variance_bound: bool = True,
     df: CrossoverDf | None = None,
     information: Literal["observed", "expected"] = "observed",
@@ -75,9 +59,10 @@ def crossover(
 ) -> CrossoverFit:
     """Difference between treatments within subjects, each treatment minus the reference.
 
-    `data` has one row a subject and period; any design: AB/BA, replicate (ABB/BAA, RTRT/TRTR),
-    Balaam, Williams and other Latin squares, incomplete blocks, unequal sequences. The model is
-    outcome = treatment + period + sequence [+ carryover] [+ baseline] + subject + error.
+    `data` has one row a subject and period (or several, see `measurement`); any design: AB/BA,
+    replicate (ABB/BAA, RTRT/TRTR), Balaam, Williams and other Latin squares, incomplete blocks,
+    unequal sequences. The model is outcome = treatment + period + sequence [+ measurement]
+    [+ carryover] [+ baseline] + subject [+ subject-by-period] + error.
 
     **Subjects.** "random" (REML): the difference also uses comparisons between subjects, and a
     subject with one period contributes. The between-subject variance stays at or above zero
@@ -87,8 +72,25 @@ def crossover(
     Satterthwaite drops the between-subject one. "fixed": the analysis of variance, subjects as
     factor; sequence is then tested against subjects within sequences.
 
+    **Variances within subjects** are `variances="common"`, or "by-treatment": each treatment has
+    its own, V = between 11' + diag(within of each row's treatment) (R's nlme with varIdent, SAS's
+    REPEATED / GROUP=treatment; in AB/BA without bounds, an unstructured covariance of the
+    treatments). Both fits have a `deviance`; that of "common" is larger by a chi-square on
+    treatments - 1 df where the variances are equal. Where no subject takes a treatment twice, they
+    are told apart only by the assumption of one between-subject variance, and a note says so.
+
+    **Several measurements in a period** (visits, diary days): `measurement` names the column of
+    the visit or day *within* the period, a factor of the model, with the period's treatment,
+    sequence and baseline in all its rows. The difference between treatments is taken to be the
+    same at every measurement. Random effects of subject and of subject-by-period (REML,
+    both bounded like one): measurements of a period are no replicates of the treatment. On
+    complete data it is the analysis of the period means, which `period_means` makes; with gaps a
+    measurement's own mean is allowed for. Measurements of one period are taken to correlate
+    alike, near or far in time; `mmrm` has other structures.
+
     **Degrees of freedom** of random subjects: "kenward-roger" (default), "satterthwaite",
-    "containment" (SAS's, with random subject(sequence)), "residual", "normal" (naive z).
+    "containment" (SAS's, with random subject(sequence), and its periods where they have several
+    measurements), "residual", "normal" (naive z).
     `information`: "observed" (SAS, R's mmrm) or "expected" (R's pbkrtest) of the variances;
     they differ on incomplete data. Fixed subjects have residual df.
 
@@ -107,6 +109,8 @@ def crossover(
     trial its estimate is that of the analysis of covariance of the outcomes' difference on
     sequence and both baselines (without the sequence effect: and on the outcomes' sum). Mehrotra
     (2014) compares such analyses, and recommends the difference of the baselines as covariate.
+    With few subjects Kenward-Roger is approximate (at a level of 0.05 and 12 subjects in AB/BA,
+    simulated errors of 0.06 with the sequence effect and 0.07 without).
 
     **log**: the analysis of log(outcome) (and baseline); contrasts are ratios of geometric
     means and `variance()` has the within-subject coefficient of variation.
@@ -114,8 +118,8 @@ def crossover(
     Rows without outcome or baseline are left out and counted; the likelihood with random
     subjects is valid if they are missing at random. `complete_cases=True` keeps only subjects
     with every period. Raises DataError for rows that contradict a crossover (duplicates, two
-    sequences), DesignError for effects the design cannot separate, SpecError for choices that
-    do not go together.
+    sequences, two treatments in a period), DesignError for effects the design cannot separate,
+    ConvergenceError for variances the data cannot, SpecError for choices that do not go together.
 
     References: Hills & Armitage (1979), doi:10.1111/j.1365-2125.1979.tb05903.x;
     Freeman (1989), doi:10.1002/sim.4780081202; Kenward & Roger (1997), doi:10.2307/2533558;
@@ -141,12 +145,23 @@ def crossover(
     check_choice("subject_effect", subject_effect, ("random", "fixed"))
     check_choice("baseline_as", baseline_as, ("covariate", "within-subject", "change", "joint"))
     check_choice("information", information, ("observed", "expected"))
+    check_choice("variances", variances, ("common", "by-treatment"))
     check_carryover(carryover)
     if df is not None:
         check_choice("df", df, DF_PHRASES)
+    asked = RandomSubjects(
+        df=df or "kenward-roger",
+        is_expected=information == "expected",
+        bounded=variance_bound,
+        variances=variances,
+        measurement=measurement,
+        log=log,
+    )
     is_random = subject_effect == "random"
-    if not is_random:
-        _refuse_random_choices(df, variance_bound, information)
+    if is_random:
+        _refuse_two_structures(asked, baseline_as)
+    else:
+        _refuse_random_choices(df, asked)
     predictor = Predictor(
         subject_is_random=is_random,
         period=period_effect,
@@ -169,6 +184,7 @@ def crossover(
         treatment=treatment,
         reference=reference,
         period_order=period_order,
+        measurement=measurement,
     )
     if baseline_as == "joint":
         is_expected = information == "expected"
@@ -176,187 +192,33 @@ def crossover(
     model = build_model(data, rows, predictor)
     index = data.index[model.analysed]
     if is_random:
-        return _random(
-            model,
-            index,
-            df=df or "kenward-roger",
-            is_expected=information == "expected",
-            bounded=variance_bound,
-            log=log,
+        return fit_random(model, index, asked)
+    return fit_fixed(model, index, log=log, sequence_effect=sequence_effect)
+
+
+def _refuse_two_structures(asked: RandomSubjects, baseline_as: str) -> None:
+    if baseline_as == "joint" and (asked.measurement is not None or asked.variances != "common"):
+        raise SpecError(
+            "measurement= and variances= do not apply to baseline_as='joint': its covariance is "
+            "unstructured, of one outcome and baseline a period."
         )
-    return _fixed(model, index, log=log, sequence_effect=sequence_effect)
+    if asked.measurement is not None and asked.variances != "common":
+        raise SpecError(
+            f"variances={asked.variances!r} is for one measurement a period; with measurement= it "
+            "could mean the periods' variance or the measurements'. Give period_means() to it."
+        )
 
 
-def _refuse_random_choices(df: str | None, variance_bound: bool, information: str) -> None:
+def _refuse_random_choices(df: str | None, asked: RandomSubjects) -> None:
     if df not in (None, "residual"):
         raise SpecError(f"df={df!r} is for random subjects; fixed subjects have residual df.")
-    if not variance_bound or information != "observed":
+    if not asked.bounded or asked.is_expected:
         raise SpecError(
             "variance_bound= and information= are for random subjects; subject_effect='fixed' has "
             "neither."
         )
-
-
-def _random(
-    model: CrossoverModel,
-    index: pd.Index,
-    *,
-    df: str,
-    is_expected: bool,
-    bounded: bool,
-    log: bool,
-) -> CrossoverFit:
-    x, y = model.frame.matrix, model.frame.response
-    _require_variation(model)
-    fit = fit_random_intercept(x, y, model.subject, bounded=bounded)
-    inference = random_inference(fit, df, expected=is_expected, plain_df=_plain_df(df, model))
-    method = _random_method(fit, df, is_expected, bounded, log)
-    return CrossoverFit(
-        model=_with_bound_note(model, fit),
-        inference=inference,
-        variances=_random_variances(fit, is_expected, log, len(model.subjects)),
-        method=method,
-        residual=np.asarray(y - x @ fit.coef),
-        index=index,
-        deviance=fit.deviance,
-        is_at_bound=fit.is_at_bound,
-        extra_tests={},
-    )
-
-
-def _plain_df(df: str, model: CrossoverModel) -> Callable[[FloatArray], FloatArray]:
-    x = model.frame.matrix
-    n_rows, n_columns = x.shape
-    if df == "containment":
-        between = np.array(
-            [
-                name == "Intercept" or position in model.term_columns.get("sequence", ())
-                for position, name in enumerate(model.frame.columns)
-            ]
+    if asked.variances != "common" or asked.measurement is not None:
+        raise SpecError(
+            "variances= and measurement= are for random subjects; subject_effect='fixed' has one "
+            "row a period and one variance."
         )
-        n_between = int(between.sum())
-        n_subjects = len(model.subjects)
-        return containment_df(
-            between,
-            df_between=float(n_subjects - n_between),
-            df_within=float(n_rows - n_subjects - (n_columns - n_between)),
-        )
-    value = np.inf if df == "normal" else float(n_rows - n_columns)
-    return lambda rows: np.full(rows.shape[0], value)
-
-
-def _require_variation(model: CrossoverModel) -> None:
-    y = model.frame.response
-    if np.ptp(y) == 0:
-        raise DataError(
-            f"Outcome {model.frame.outcome!r} is {y[0]:g} in all {y.size} analysed rows: no "
-            "standard error."
-        )
-
-
-def _random_method(fit: InterceptFit, df: str, is_expected: bool, bounded: bool, log: bool) -> str:
-    parts = ["crossover of log outcome" if log else "crossover", "random subject (REML)"]
-    if not bounded:
-        parts.append("between-subject variance unbounded")
-    phrase = DF_PHRASES[df]
-    if df in ("kenward-roger", "satterthwaite"):
-        kind = "expected" if is_expected or fit.is_at_bound else "observed"
-        phrase += f" ({kind} information)"
-    if fit.is_at_bound:
-        kept = {"kenward-roger": ", which is kept", "satterthwaite": ", which is dropped"}
-        phrase += f"; between-subject variance at its bound of zero{kept.get(df, '')}"
-    return ", ".join([*parts, phrase])
-
-
-def _with_bound_note(model: CrossoverModel, fit: InterceptFit) -> CrossoverModel:
-    if not fit.is_at_bound:
-        return model
-    message = (
-        "The between-subject variance is at its bound of zero: subjects' periods agree no more "
-        "than periods of different subjects. variance_bound=False lets it go below."
-    )
-    warnings.warn(message, BoundaryWarning, stacklevel=4)
-    frame = replace(model.frame, notes=(*model.frame.notes, message))
-    return replace(model, frame=frame)
-
-
-def _random_variances(
-    fit: InterceptFit, is_expected: bool, log: bool, n_subjects: int
-) -> Variances:
-    scale = fit.basis.scale**2
-    known = fit.small_sample(expected=is_expected or fit.is_at_bound)
-    if fit.is_at_bound:
-        known = known.without(0)
-    spread = np.diagonal(known.weights) * scale**2
-    return Variances(
-        within=fit.within,
-        within_se=float(np.sqrt(spread[-1])),
-        within_df=2 * fit.within**2 / float(spread[-1]),
-        between=fit.between,
-        between_se=None if fit.is_at_bound else float(np.sqrt(spread[0])),
-        log=log,
-        n=n_subjects,
-        method="REML, random subject",
-    )
-
-
-def _fixed(
-    model: CrossoverModel, index: pd.Index, *, log: bool, sequence_effect: bool
-) -> CrossoverFit:
-    x, y = model.frame.matrix, model.frame.response
-    _require_variation(model)
-    n_subjects, n_slopes = len(model.subjects), x.shape[1] - 1
-    if y.size - n_subjects - n_slopes <= 0:
-        raise DataError(
-            f"{y.size} analysed rows of {n_subjects} subjects leave no residual degree of freedom "
-            f"beside {n_slopes} effects."
-        )
-    fit = fit_within(x, y, model.subject)
-    df = float(fit.df_residual)
-    inference = CrossoverInference(
-        coef=fit.coef, vcov=fit.vcov, single_df=lambda rows: np.full(rows.shape[0], df)
-    )
-    return CrossoverFit(
-        model=model,
-        inference=inference,
-        variances=Variances(
-            within=fit.mse,
-            within_se=fit.mse * float(np.sqrt(2 / df)),
-            within_df=df,
-            between=None,
-            between_se=None,
-            log=log,
-            n=n_subjects,
-            method="mean square within subjects",
-        ),
-        method=f"crossover{' of log outcome' if log else ''}, fixed subject, residual df",
-        residual=fit.residuals,
-        index=index,
-        deviance=None,
-        is_at_bound=False,
-        extra_tests=_subject_tests(model, fit, sequence_effect),
-    )
-
-
-def _subject_tests(
-    model: CrossoverModel, fit: WithinFit, sequence_effect: bool
-) -> dict[str, tuple[WaldTest, float]]:
-    """Subjects against the residual, and sequences against subjects within them."""
-    tests = {"subject": _ratio(fit.subject_sum_sq, fit.subject_df, fit.mse, fit.df_residual)}
-    _, group = np.unique(model.sequence, return_inverse=True)
-    if sequence_effect and group.max() > 0:
-        sum_sq, num_df, error, den_df = between_within_sums(
-            model.frame.response, model.subject, group.astype(np.int64)
-        )
-        if den_df > 0:
-            tests = {"sequence": _ratio(sum_sq, num_df, error / den_df, den_df), **tests}
-    return tests
-
-
-def _ratio(sum_sq: float, num_df: int, mean_square: float, den_df: int) -> tuple[WaldTest, float]:
-    statistic = sum_sq / num_df / mean_square
-    p_value = f_tail(statistic, num_df, den_df)
-    return (
-        WaldTest(statistic=statistic, num_df=num_df, den_df=den_df, p_value=p_value),
-        sum_sq,
-    )

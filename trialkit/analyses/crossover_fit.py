@@ -14,17 +14,25 @@ from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.back_transform import as_ratios
 from trialkit.analyses.crossover_contrasts import treatment_contrasts
 from trialkit.analyses.crossover_inference import CrossoverInference
+from trialkit.analyses.crossover_measurements import period_codes
 from trialkit.analyses.crossover_model import CrossoverModel
 from trialkit.analyses.crossover_rows import contribution_frame
 from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.linear_fit import Inference
 from trialkit.data.model_frame import ModelFrame
-from trialkit.errors import SpecError
+from trialkit.errors import DataError, SpecError
 from trialkit.kernels.linear import WaldTest
 from trialkit.results import EstimateTable, TestTable
 from trialkit.results.tables import TestResult
-from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray, MeanWeights
+from trialkit.typing import (
+    Alternative,
+    BoolArray,
+    ContrastAdjustment,
+    FloatArray,
+    IntArray,
+    MeanWeights,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +46,8 @@ class CrossoverFit(LinearEstimates):
 
     `coef` (P,) and `vcov` (P, P) follow `columns`, and are those used for inference. `n` and
     `n_subjects` count subjects with an analysed row, `n_observations` the rows; `deviance` is
-    -2 restricted log-likelihood (None where subjects are fixed). `is_at_bound` says that the
-    between-subject variance would be negative and is held at zero.
+    -2 restricted log-likelihood (None where subjects are fixed). `is_at_bound` says that a
+    variance would be negative and is held at zero.
     """
 
     model: CrossoverModel
@@ -64,7 +72,7 @@ class CrossoverFit(LinearEstimates):
 
     @property
     def visit(self) -> None:
-        """No visits: one row a subject and period."""
+        """No visits: treatments are compared over all periods and their measurements."""
         return None
 
     @property
@@ -138,9 +146,9 @@ class CrossoverFit(LinearEstimates):
     ) -> EstimateTable:
         """Least-squares mean of the outcome under each treatment, key `treatment`.
 
-        Averaged over periods (and sequences) with equal weights, or as `weights` says; baseline
-        and carryover at their mean over the analysed rows, or at the value in `at`. With a log
-        outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally.
+        Averaged over periods (sequences, measurements) with equal weights, or as `weights`
+        says; baseline and carryover at their mean over the analysed rows, or at the value in
+        `at`. With a log outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally.
         """
         table = LinearEstimates.lsmeans(self, weights=weights, at=at, ci_level=ci_level)
         keys = {"treatment": table.keys["arm"]}
@@ -176,9 +184,9 @@ class CrossoverFit(LinearEstimates):
     def type3(self) -> TestTable:
         """F test of each effect with the others in the model, key `term`.
 
-        Terms: sequence, period, treatment, baseline, carryover (and carryover-self), as far as
-        the model has them. Where subjects are fixed, sequence is tested against subjects within
-        sequences, and the extra `sum_sq` has the sums of squares.
+        Terms: sequence, period, treatment, measurement, baseline, carryover (and carryover-self),
+        as far as the model has them. Where subjects are fixed, sequence is tested against
+        subjects within sequences, and the extra `sum_sq` has the sums of squares.
         """
         names, tests, sums = [], [], []
         found = {name: self._term_test(columns) for name, columns in self._terms().items()}
@@ -213,6 +221,12 @@ class CrossoverFit(LinearEstimates):
         periods of one subject has twice that variance, `difference`. `cv_within` is
         sqrt(exp(within) - 1) and needs a log outcome. Interval of `within`: chi-square with
         Satterthwaite's df.
+
+        With variances by treatment: within[LDN], icc[LDN], cv_within[LDN], and
+        difference[LDN - Placebo], the sum of both within. With several measurements a period:
+        between (subjects), subject-by-period (periods of a subject), residual (measurements of a
+        period), their sum without the first as `within`, and `icc_period`, the correlation of two
+        measurements of one period, beside `icc`, of two periods.
         """
         return variance_table(
             self.variances,
@@ -233,12 +247,19 @@ class CrossoverFit(LinearEstimates):
         return self.contrasts().plot(ax)
 
     def plot_profiles(self, ax: Axes | None = None) -> Axes:
-        """Each subject's outcome over the periods, coloured by sequence."""
+        """Each subject's outcome over the periods, the sequences side by side, with means.
+
+        Of several measurements in a period, their mean; likewise in the other figures of data.
+        """
         from trialkit.figures.crossover_plots import subject_profiles
 
         rows = self.model.rows
+        values = np.full((len(rows.subjects), len(rows.periods)), np.nan)
+        first, means = self._period_means()
+        at = np.flatnonzero(self.model.analysed)[first]
+        values[rows.subject[at], rows.period[at]] = means
         return subject_profiles(
-            values=rows.matrix(np.where(self.model.analysed, rows.values, np.nan)),
+            values=values,
             sequence=rows.subject_sequence,
             sequences=[str(label) for label in rows.sequences],
             periods=[str(label) for label in rows.periods],
@@ -250,12 +271,13 @@ class CrossoverFit(LinearEstimates):
         """Mean of each sequence and period with its own interval, marked by treatment."""
         from trialkit.figures.crossover_plots import period_means
 
-        rows, analysed = self.model.rows, self.model.analysed
+        rows = self.model.rows
+        first, means = self._period_means()
         return period_means(
-            values=rows.values[analysed],
-            sequence=self.model.sequence,
-            period=self.model.period,
-            treatment=self.model.treatment,
+            values=means,
+            sequence=self.model.sequence[first],
+            period=self.model.period[first],
+            treatment=self.model.treatment[first],
             sequences=[str(label) for label in rows.sequences],
             periods=[str(label) for label in rows.periods],
             treatments=[str(label) for label in rows.treatments],
@@ -265,7 +287,11 @@ class CrossoverFit(LinearEstimates):
         )
 
     def plot_paired(self, ax: Axes | None = None) -> Axes:
-        """Each subject's mean under either treatment, joined; for two treatments."""
+        """Each subject's mean under either treatment, joined, drawn by pingouin.
+
+        Subjects of the data without a value under either are counted below the axis. SpecError
+        unless there are two treatments, DataError where no subject has both.
+        """
         from trialkit.figures.crossover_plots import paired_treatments
 
         rows, model = self.model.rows, self.model
@@ -275,15 +301,19 @@ class CrossoverFit(LinearEstimates):
                 f"{', '.join(map(str, rows.treatments))}."
             )
         sums, counts = np.zeros((2, self.n_subjects, 2))
-        at = (model.subject, model.treatment)
-        np.add.at(sums, at, rows.values[model.analysed])
+        first, values = self._period_means()
+        at = (model.subject[first], model.treatment[first])
+        np.add.at(sums, at, values)
         np.add.at(counts, at, 1.0)
         paired = (counts > 0).all(axis=1)
+        if not paired.any():
+            raise DataError(f"No subject has {rows.outcome!r} under both treatments.")
         means = sums[paired] / counts[paired]
         return paired_treatments(
             reference=means[:, 0],
             test=means[:, 1],
             labels=(str(rows.treatments[0]), str(rows.treatments[1])),
+            n_incomplete=len(rows.subjects) - int(paired.sum()),
             y_label=rows.outcome,
             ax=ax,
         )
@@ -307,6 +337,12 @@ class CrossoverFit(LinearEstimates):
         text = escape(self._summary()).replace("\n", "<br>")
         return f"<div>{text}</div>{self.contrasts()._repr_html_()}"
 
+    def _period_means(self) -> tuple[IntArray, FloatArray]:
+        """The first analysed row of each subject and period (C,), and the mean of them all (C,)."""
+        cell, first = period_codes(self.model.subject, self.model.period)
+        values = self.model.rows.values[self.model.analysed]
+        return first, np.bincount(cell, values) / np.bincount(cell)
+
     def _terms(self) -> dict[str, tuple[int, ...]]:
         return self.model.term_columns
 
@@ -320,6 +356,5 @@ class CrossoverFit(LinearEstimates):
         return (
             f"{self.method}\n"
             f"{self.n_subjects} subjects, {self.n_observations} rows; sequences "
-            f"{', '.join(map(str, rows.sequences))}; SD within subjects "
-            f"{np.sqrt(self.variances.within):.4g}"
+            f"{', '.join(map(str, rows.sequences))}; {self.variances.describe()}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,11 +13,25 @@ from trialkit.kernels.linear import WaldTest, f_tail, wald_f
 from trialkit.kernels.mmrm.satterthwaite import fai_cornelius
 from trialkit.kernels.random_intercept import InterceptFit
 from trialkit.kernels.small_sample import SmallSample
-from trialkit.typing import FloatArray
+from trialkit.kernels.variance_components import ComponentsFit
+from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["CrossoverInference", "containment_df", "random_inference"]
+__all__ = [
+    "BETWEEN_PERIODS",
+    "BETWEEN_SUBJECTS",
+    "WITHIN_PERIODS",
+    "CrossoverInference",
+    "RandomFit",
+    "containment_df",
+    "random_inference",
+    "variance_information",
+]
 
-BETWEEN, WITHIN = 0, 1
+RandomFit: TypeAlias = InterceptFit | ComponentsFit
+
+# Where a column of the design varies: between subjects, between a subject's periods, or
+# between the measurements of a period.
+BETWEEN_SUBJECTS, BETWEEN_PERIODS, WITHIN_PERIODS = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,8 +60,21 @@ class CrossoverInference:
         return wald_f(coef=self.coef, vcov=self.vcov, hypothesis=rows, den_df=den_df)
 
 
+def variance_information(fit: RandomFit, *, expected: bool, drop: bool) -> SmallSample:
+    """What is known of the variances; `drop` leaves out those at their bound.
+
+    With a variance at its bound the observed information is not that of a maximum; the
+    expected one serves.
+    """
+    known = fit.small_sample(expected=expected or bool(fit.at_bound))
+    if drop:
+        for parameter in reversed(fit.at_bound):
+            known = known.without(parameter)
+    return known
+
+
 def random_inference(
-    fit: InterceptFit,
+    fit: RandomFit,
     method: str,
     *,
     expected: bool,
@@ -54,28 +82,25 @@ def random_inference(
 ) -> CrossoverInference:
     """Inference of a fit with random subjects; `plain_df` serves methods without information.
 
-    At the bound Kenward-Roger keeps both variances, with the expected information (the
-    observed one is not that of a maximum there), and Satterthwaite holds the between-subject
-    variance fixed.
+    At the bound Kenward-Roger keeps all variances, and Satterthwaite holds those at zero
+    fixed.
     """
     basis = fit.basis
     if method not in ("kenward-roger", "satterthwaite"):
         return CrossoverInference(coef=fit.coef, vcov=fit.vcov, single_df=plain_df)
-    known = fit.small_sample(expected=expected or fit.is_at_bound)
-    if method == "satterthwaite":
-        if fit.is_at_bound:
-            known = known.without(BETWEEN)
+    known = variance_information(fit, expected=expected, drop=method == "satterthwaite")
+    if method == "kenward-roger":
+        return _kenward_roger(fit, known)
 
-        def single_df(rows: FloatArray) -> FloatArray:
-            return known.df(basis.contrasts(rows))
+    def single_df(rows: FloatArray) -> FloatArray:
+        return known.df(basis.contrasts(rows))
 
-        return CrossoverInference(
-            coef=fit.coef, vcov=fit.vcov, single_df=single_df, is_satterthwaite=True
-        )
-    return _kenward_roger(fit, known)
+    return CrossoverInference(
+        coef=fit.coef, vcov=fit.vcov, single_df=single_df, is_satterthwaite=True
+    )
 
 
-def _kenward_roger(fit: InterceptFit, known: SmallSample) -> CrossoverInference:
+def _kenward_roger(fit: RandomFit, known: SmallSample) -> CrossoverInference:
     basis = fit.basis
     adjusted = known.adjusted()
 
@@ -96,17 +121,20 @@ def _kenward_roger(fit: InterceptFit, known: SmallSample) -> CrossoverInference:
 
 
 def containment_df(
-    between_columns: np.ndarray, *, df_between: float, df_within: float
+    stratum: IntArray, df: tuple[float, float, float]
 ) -> Callable[[FloatArray], FloatArray]:
-    """SAS's DDFM=CONTAIN with random subject(sequence).
+    """SAS's DDFM=CONTAIN with random subject(sequence) [and its periods].
 
-    Contrasts of effects between subjects (intercept, sequence) alone have the df of subjects
-    within sequences, all others those of the residual.
+    `stratum` (P,) says where each column varies, `df` are those between subjects, between
+    periods and within them. A contrast that takes in effects between periods has theirs.
     """
 
     def single_df(rows: FloatArray) -> FloatArray:
-        is_between = ~(rows[:, ~between_columns] != 0).any(axis=1)
-        return np.asarray(np.where(is_between, df_between, df_within))
+        used = rows != 0
+        has_periods = used[:, stratum == BETWEEN_PERIODS].any(axis=1)
+        has_measurements = used[:, stratum == WITHIN_PERIODS].any(axis=1)
+        plain = np.where(has_measurements, df[WITHIN_PERIODS], df[BETWEEN_SUBJECTS])
+        return np.asarray(np.where(has_periods, df[BETWEEN_PERIODS], plain))
 
     return single_df
 

@@ -16,8 +16,8 @@ from trialkit.analyses.crossover_fit import CrossoverFit
 from trialkit.analyses.crossover_frame import MainEffects
 from trialkit.analyses.crossover_inference import CrossoverInference
 from trialkit.analyses.crossover_model import CrossoverModel, Predictor, build_model, on_scale
-from trialkit.analyses.crossover_rows import CrossoverRows
-from trialkit.analyses.crossover_variance import Variances
+from trialkit.analyses.crossover_rows import CrossoverRows, periods_seen
+from trialkit.analyses.crossover_variance import WITHIN, Variances
 from trialkit.analyses.mmrm_inference import inference
 from trialkit.analyses.mmrm_options import DF_PHRASES, check_options
 from trialkit.data.vectors import number_vector
@@ -68,7 +68,7 @@ class JointCrossoverFit(CrossoverFit):
     def contributions(self) -> pd.DataFrame:
         """Analysed periods of every subject, and in `baselines` those with a baseline."""
         rows = self.model.rows
-        seen = _seen(rows, self.baselines)
+        seen = periods_seen(rows, self.baselines)
         return CrossoverFit.contributions(self).assign(
             baselines=[
                 ", ".join(str(p) for p, s in zip(rows.periods, row, strict=True) if s)
@@ -190,20 +190,13 @@ def fit_joint(
     )
 
 
-def _seen(rows: CrossoverRows, chosen: BoolArray) -> BoolArray:
-    """Subjects by periods that have one of the chosen rows (N,)."""
-    out = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
-    out[rows.subject[chosen], rows.period[chosen]] = True
-    return out
-
-
 def _kept(
     rows: CrossoverRows, baseline: FloatArray, predictor: Predictor
 ) -> tuple[CrossoverRows, FloatArray]:
     """Everything, or only subjects with every outcome and baseline."""
     if not predictor.complete_cases:
         return rows, baseline
-    both = _seen(rows, rows.observed) & _seen(rows, ~np.isnan(baseline))
+    both = periods_seen(rows, rows.observed) & periods_seen(rows, ~np.isnan(baseline))
     keep = np.asarray(both.all(axis=1))[rows.subject]
     kept = replace(rows, values=np.where(keep, rows.values, np.nan))
     return kept, np.where(keep, baseline, np.nan)
@@ -267,8 +260,8 @@ def _joint_model(
 
 
 def _contributions(rows: CrossoverRows, outcomes: BoolArray, baselines: BoolArray) -> str:
-    n_outcomes = _seen(rows, outcomes).sum(axis=1)
-    n_baselines = _seen(rows, baselines).sum(axis=1)
+    n_outcomes = periods_seen(rows, outcomes).sum(axis=1)
+    n_baselines = periods_seen(rows, baselines).sum(axis=1)
     p = len(rows.periods)
     kinds = {
         f"all {p} outcomes and baselines": (n_outcomes == p) & (n_baselines == p),
@@ -315,11 +308,9 @@ def _method(n_periods: int, df: str, is_expected: bool, log: bool) -> str:
 def _no_variances(n: int, log: bool) -> Variances:
     """One variance within subjects does not exist here: every figure of it is missing."""
     return Variances(
-        within=np.nan,
-        within_se=np.nan,
-        within_df=np.nan,
-        between=None,
-        between_se=None,
+        theta={WITHIN: np.nan},
+        spread={},
+        treatments=(),
         log=log,
         n=n,
         method="unstructured covariance",

@@ -9,6 +9,11 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.crossover_frame import main_effects
+from trialkit.analyses.crossover_measurements import (
+    constant_in_periods,
+    measurement_note,
+    period_codes,
+)
 from trialkit.analyses.crossover_rows import (
     CrossoverRows,
     contribution_notes,
@@ -88,8 +93,10 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
     analysed = ~np.isnan(values) if baseline is None else ~np.isnan(values) & ~np.isnan(baseline)
     if predictor.complete_cases:
         counts = np.bincount(rows.subject[analysed], minlength=len(rows.subjects))
-        analysed = analysed & (counts == len(rows.periods))[rows.subject]
-        notes.append("Complete cases only: subjects with every period, as asked.")
+        each = max(len(rows.measurements), 1)
+        analysed = analysed & (counts == each * len(rows.periods))[rows.subject]
+        every = "measurement of every period" if rows.measurements else "period"
+        notes.append(f"Complete cases only: subjects with every {every}, as asked.")
     _require_levels(rows, analysed)
     subject_codes, subjects = _compressed(rows.subject[analysed], len(rows.subjects))
     factors, covariates = _effects(rows, predictor, baseline, analysed)
@@ -101,6 +108,10 @@ def build_model(data: pd.DataFrame, rows: CrossoverRows, predictor: Predictor) -
                 f"In {n_inferred} row(s) the treatment before has no row of its own and is taken "
                 "from the sequence."
             )
+    if rows.measurements:
+        notes.insert(
+            0, measurement_note(rows.subject, rows.period, analysed, len(rows.measurements))
+        )
     built = main_effects(
         values[analysed],
         {name: (codes[analysed], levels) for name, (codes, levels) in factors.items()},
@@ -141,13 +152,24 @@ def _outcome(
     if predictor.baseline is None:
         return values, None, []
     baseline = on_scale(number_vector(data, predictor.baseline), predictor.baseline, predictor.log)
+    if rows.measurements:
+        constant_in_periods(
+            baseline,
+            rows.subject,
+            rows.period,
+            column=predictor.baseline,
+            subjects=rows.subjects,
+            periods=rows.periods,
+        )
     if predictor.baseline_as == "change":
         return values - baseline, None, [CHANGE_NOTE]
     if predictor.baseline_as == "within-subject":
         known = ~np.isnan(values) & ~np.isnan(baseline)
-        _, codes = np.unique(rows.subject[known], return_inverse=True)
         within = np.full(values.size, np.nan)
-        within[known] = deviations(baseline[known], codes)
+        # A period has one baseline, and counts once however many measurements it has.
+        cell, first = period_codes(rows.subject[known], rows.period[known])
+        _, codes = np.unique(rows.subject[known][first], return_inverse=True)
+        within[known] = deviations(baseline[known][first], codes)[cell]
         return values, within, []
     return values, baseline, []
 
@@ -176,11 +198,14 @@ def _outcome_name(outcome: str, predictor: Predictor) -> str:
 def _require_levels(rows: CrossoverRows, analysed: BoolArray) -> None:
     if not analysed.any():
         raise DataError(f"No row has all that the model needs ({rows.outcome!r} and baseline).")
-    for codes, labels, what in (
+    factors = [
         (rows.treatment, rows.treatments, "Treatment"),
         (rows.period, rows.periods, "Period"),
         (rows.sequence, rows.sequences, "Sequence"),
-    ):
+    ]
+    if rows.measurement is not None:
+        factors.append((rows.measurement, rows.measurements, "Measurement"))
+    for codes, labels, what in factors:
         counts = np.bincount(codes[analysed], minlength=len(labels))
         empty = [label for label, n in zip(labels, counts, strict=True) if n == 0]
         if empty:
@@ -204,6 +229,8 @@ def _effects(
         factors["period"] = (rows.period, rows.periods)
     if predictor.subject_is_random and predictor.sequence and len(rows.sequences) > 1:
         factors["sequence"] = (rows.sequence, rows.sequences)
+    if rows.measurement is not None:
+        factors["measurement"] = (rows.measurement, rows.measurements)
     covariates: dict[str, FloatArray] = {} if baseline is None else {"baseline": baseline}
     if predictor.carryover is not False:
         covariates |= _carryover(rows, predictor.carryover, analysed)
@@ -259,8 +286,8 @@ def _term_columns(frame: ModelFrame) -> dict[str, tuple[int, ...]]:
 
 
 def _table_order(name: str) -> int:
-    order = ("sequence", "period", "treatment", "baseline", "carryover", "carryover-self")
-    return order.index(name)
+    effects = ("sequence", "period", "treatment", "measurement")
+    return (*effects, "baseline", "carryover", "carryover-self").index(name)
 
 
 def _require_determined(model: CrossoverModel, predictor: Predictor) -> None:
@@ -283,6 +310,11 @@ def _require_determined(model: CrossoverModel, predictor: Predictor) -> None:
         raise DesignError(
             f"Carryover ({', '.join(names)}) is not determined{subjects} beside the other "
             f"effects: {advice}."
+        )
+    if any(name.startswith("measurement") for name in names):
+        raise DesignError(
+            f"The analysed rows do not determine {', '.join(names)} beside the other effects: the "
+            "measurement's visit or day must be counted within its period, not over the trial."
         )
     raise DesignError(
         f"The analysed rows do not determine {', '.join(names)} beside the other effects; take an "

@@ -1,8 +1,8 @@
 """The rows of a crossover trial: who got what in which period, as codes, checked.
 
-One row is one subject in one period. What contradicts that (two rows of a subject in a period,
-a subject in two sequences, an outcome without a treatment) is an error here, because every
-way to go on would be a decision.
+One row is one subject in one period, or one measurement of it. What contradicts that (two rows
+of a subject in a period, a subject in two sequences, an outcome without a treatment) is an
+error here, because every way to go on would be a decision.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.crossover_measurements import one_treatment_each
 from trialkit.data.levels import (
     arm_levels,
     coded_labels,
@@ -38,7 +39,8 @@ __all__ = [
 class CrossoverRows:
     """All N rows: `values` (NaN where missing) and codes into the labels; reference first.
 
-    `treatment` is -1 where neither treatment nor outcome is known.
+    `treatment` is -1 where neither treatment nor outcome is known. `measurement` (N,) are codes
+    into `measurements` where a period has several; None and () where it has one.
     """
 
     outcome: str
@@ -51,6 +53,8 @@ class CrossoverRows:
     sequences: tuple[object, ...]
     periods: tuple[object, ...]
     treatments: tuple[object, ...]
+    measurement: IntArray | None = None
+    measurements: tuple[object, ...] = ()
 
     @property
     def observed(self) -> BoolArray:
@@ -65,7 +69,7 @@ class CrossoverRows:
         return out
 
     def matrix(self, values: FloatArray) -> FloatArray:
-        """Values (N,) as subjects by periods, NaN where there is no row."""
+        """Values (N,), one a subject and period, as subjects by periods; NaN where no row is."""
         out = np.full((len(self.subjects), len(self.periods)), np.nan)
         out[self.subject, self.period] = values
         return out
@@ -81,17 +85,21 @@ def read_crossover(
     treatment: str,
     reference: object,
     period_order: str | Sequence[object] | None = None,
+    measurement: str | None = None,
 ) -> CrossoverRows:
     """Codes of all rows of `data`.
 
     Raises DataError for missing columns or labels, a subject in two sequences or with two rows
-    in a period, a reference that is not a treatment, a single treatment or period.
+    in a period (or at a measurement of it), a reference that is not a treatment, a single
+    treatment, period or measurement.
     """
     frame = require_frame(data)
-    columns = [outcome, subject, sequence, period, treatment]
+    several = [] if measurement is None else [measurement]
+    columns = [outcome, subject, sequence, period, treatment, *several]
     if len(set(columns)) < len(columns):
+        are = "treatment and measurement are six" if several else "and treatment are five"
         raise SpecError(
-            "outcome, subject, sequence, period and treatment are five columns; got "
+            f"outcome, subject, sequence, period{',' if several else ''} {are} columns; got "
             f"{', '.join(columns)}."
         )
     require_columns(frame, columns)
@@ -110,7 +118,16 @@ def read_crossover(
             raise DataError(
                 f"Column {name!r} has one label only, {labels[0]!r}; a crossover has at least two."
             )
-    _refuse_repeats(who, when, subjects, periods)
+    which: IntArray | None = None
+    measurements: list[object] = []
+    if measurement is None:
+        _refuse_repeats(who, when, subjects, periods)
+    else:
+        which, measurements = _measurements(frame, measurement)
+        _refuse_repeated_measurements(who, when, which, subjects, periods, measurements)
+        what = one_treatment_each(
+            what, who, when, subjects=subjects, periods=periods, treatments=treatments
+        )
     _refuse_two_sequences(who, order, subjects, sequences)
     return CrossoverRows(
         outcome=outcome,
@@ -123,6 +140,8 @@ def read_crossover(
         sequences=tuple(sequences),
         periods=tuple(periods),
         treatments=tuple(treatments),
+        measurement=which,
+        measurements=tuple(measurements),
     )
 
 
@@ -157,10 +176,16 @@ def previous_treatments(rows: CrossoverRows) -> tuple[IntArray, int]:
     return np.where(unknown, inferred, before), int((unknown & rows.observed).sum())
 
 
-def contribution_frame(rows: CrossoverRows, analysed: BoolArray) -> pd.DataFrame:
-    """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
+def periods_seen(rows: CrossoverRows, analysed: BoolArray) -> BoolArray:
+    """Which periods of each subject (subjects, periods) have an analysed row."""
     seen = np.zeros((len(rows.subjects), len(rows.periods)), dtype=np.bool_)
     seen[rows.subject[analysed], rows.period[analysed]] = True
+    return seen
+
+
+def contribution_frame(rows: CrossoverRows, analysed: BoolArray) -> pd.DataFrame:
+    """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
+    seen = periods_seen(rows, analysed)
     return pd.DataFrame(
         {
             "subject": list(rows.subjects),
@@ -176,7 +201,7 @@ def contribution_frame(rows: CrossoverRows, analysed: BoolArray) -> pd.DataFrame
 
 def contribution_notes(rows: CrossoverRows, analysed: BoolArray) -> tuple[str, ...]:
     """What the subjects contribute: rows analysed, and subjects by their number of periods."""
-    counts = np.bincount(rows.subject[analysed], minlength=len(rows.subjects))
+    counts = periods_seen(rows, analysed).sum(axis=1)
     n_periods = len(rows.periods)
     parts = [
         f"{int((counts == n).sum())} with {n} of {n_periods} periods"
@@ -232,6 +257,38 @@ def _refuse_repeats(
             f"{repeated.size} subject-period pair(s) have more than one row, the first subject "
             f"{subjects[subject]!r} in period {periods[period]!r}; give one row each (choose a "
             "visit and parameter, or average the visits of a period, first)."
+        )
+
+
+def _measurements(frame: pd.DataFrame, column: str) -> tuple[IntArray, list[object]]:
+    """Codes (N,) and labels of the measurements of a period."""
+    which, found = _complete(frame, column)
+    labels = factor_levels(frame, column)
+    if len(labels) < 2:
+        raise DataError(
+            f"Column {column!r} has one label only, {labels[0]!r}; leave measurement= out."
+        )
+    return level_codes(which, found, labels), labels
+
+
+def _refuse_repeated_measurements(
+    who: IntArray,
+    when: IntArray,
+    which: IntArray,
+    subjects: Sequence[object],
+    periods: Sequence[object],
+    measurements: Sequence[object],
+) -> None:
+    key = (who * len(periods) + when) * len(measurements) + which
+    found, counts = np.unique(key, return_counts=True)
+    repeated = found[counts > 1]
+    if repeated.size:
+        cell, measurement = divmod(int(repeated[0]), len(measurements))
+        subject, period = divmod(cell, len(periods))
+        raise DataError(
+            f"{repeated.size} measurement(s) have more than one row, the first that of subject "
+            f"{subjects[subject]!r} in period {periods[period]!r} at "
+            f"{measurements[measurement]!r}; give one row each."
         )
 
 

@@ -81,9 +81,11 @@ def compare_panel(
 
     A value at or below its own `lloq` (a column, or a number) is left-censored there, one at or
     above `uloq` right-censored. `censoring`: "tobit", maximum likelihood (between arms Wald z
-    as R's survreg; within subjects a mixed model with a subject effect, t); "half" and
-    "half-sqrt2" substitute; "ros" is regression on order statistics within a condition; "drop"
-    leaves censored values out. Analytes without a censored value are compared by least squares
+    as R's survreg; within subjects a mixed model with a subject effect, with several draws also
+    one of each subject's condition, t); "half" and
+    "half-sqrt2" substitute; "ros" is regression on order statistics within an arm, for two arms
+    without adjustment (it does not say which subject has which value); "drop" leaves censored
+    values out. Analytes without a censored value are compared by least squares
     and t under every rule. One without a measured value in a condition has no estimate: its
     row gives an exact test on detection and, under "tobit", a profile-likelihood bound.
 
@@ -91,16 +93,17 @@ def compare_panel(
     is Student's; "welch" and "wilcoxon" (Hodges-Lehmann estimate) adjust for nothing.
     `moderated` shrinks the variances (Smyth 2004; not for tobit fits), with a `trend` in the
     mean response (True, as limma on these responses) or the mean level ("level": for paired
-    data limma's subject blocks), or `robust` against outlying variances.
+    data limma's subject blocks), `robust` against outlying variances, or both.
 
     `adjust`: fdr_bh, fdr_by, holm, hochberg, hommel, bonferroni, none, or the step-down
     Westfall-Young "maxt" and "minp" of the t statistics (Wilcoxon: of the rank sums; tobit: of
-    the t statistics of the scores). They rearrange within the design, completely where there
-    are at most 2^20 arrangements; otherwise `permutations` (a count, 10,000 by default) are
-    drawn with `rng` and `p_adjusted_se` is their error. A frame gives the arrangements: one
-    column a subject, one row an arrangement, 1 = not the reference (crossover: 1 = after the
-    reference). `assayed` is the number of analytes measured, reported or not; "unknown"
-    draws a warning, None takes those in `data` to be all.
+    the t statistics of the scores). They rearrange within the design (crossover: the sequences,
+    with more than two periods among those alike but for the order of the two treatments),
+    completely where there are at most 2^20 arrangements; otherwise `permutations` (a count,
+    10,000 by default) are drawn with `rng` and `p_adjusted_se` is their error. A frame gives the
+    arrangements: one column a subject, one row an arrangement, 1 = not the reference (crossover:
+    1 = after the reference). `assayed` is the number of analytes measured, reported or not;
+    "unknown" draws a warning, None takes those in `data` to be all.
 
     Raises DataError for repeated measurements, values without a logarithm and labels that are
     missing; DesignError where the data contradict the design; SpecError for combinations that
@@ -165,7 +168,7 @@ def compare_panel(
     fits = [fit_contrast(item, options) for item in units]
     notes = [*cells.notes, *_left_out(cells, units), *(note for f in fits for note in f.notes)]
     n_assayed, said = _denominator(assayed, len(cells.analytes))
-    table = _table(units, fits, options, value, (*notes, said), n_assayed)
+    table = _table(cells, units, fits, options, value, (*notes, said), n_assayed)
     if adjust not in PERMUTED:
         return table if adjust == "none" else table.adjust(adjust, family="contrast")
     permuted = [
@@ -250,6 +253,7 @@ def _denominator(assayed: object, n_present: int) -> tuple[int | None, str]:
 
 
 def _table(
+    cells: PanelCells,
     units: tuple[PanelUnits, ...],
     fits: list[ContrastFits],
     options: PanelOptions,
@@ -279,6 +283,7 @@ def _table(
         variable=f"log2 {value}" if options.transform == "log2" else value,
         notes=tuple(dict.fromkeys(note for note in notes if note)),
         units=units,
+        cells=cells,
         options=options,
         n_assayed=n_assayed,
     )

@@ -1,18 +1,23 @@
-"""Rank correlation of what each analyte did with a marker of the same subjects."""
+"""Correlation of what each analyte did with a marker of the same subjects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations as orders
-from math import atanh, inf, nan, sqrt, tanh
+from math import nan, sqrt
 
 import numpy as np
 from scipy import special
 
+from trialkit.analyses.choices import check_choice
 from trialkit.analyses.panel_choices import PanelOptions
+from trialkit.analyses.panel_repeated_correlation import repeated_correlations
+from trialkit.analyses.panel_ros import refuse_arbitrary_values
 from trialkit.analyses.panel_units import PanelUnits, completed
 from trialkit.errors import DataError
+from trialkit.kernels.effect_rows import SMALLEST_REST
+from trialkit.kernels.fisher_z import fisher_z_interval
 from trialkit.kernels.ranks import midranks
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import with_hypothesis
@@ -20,6 +25,7 @@ from trialkit.typing import Alternative, FloatArray
 
 __all__ = ["associations"]
 
+METHODS = {"spearman": "Spearman", "repeated": "Repeated-measures"}
 # Up to this many subjects every order of the marker is enumerated (9! = 362,880).
 MAX_EXACT = 9
 # Fewer subjects than this and an interval of a rank correlation spans nearly everything.
@@ -33,35 +39,60 @@ def associations(
     marker: Mapping[object, float],
     *,
     name: str,
+    method: str,
     adjust: str,
 ) -> EstimateTable:
-    """Spearman's rho of each analyte with `marker`; keys analyte, contrast."""
+    """Correlation of each analyte with `marker`; keys analyte, contrast."""
+    check_choice("method", method, METHODS)
+    repeated = method == "repeated"
     rule = "half" if options.censoring == "tobit" else options.censoring
-    rows, analytes, contrasts = [], [], []
-    fewest = 10**9
+    rows: list[Estimate] = []
+    analytes: list[object] = []
+    contrasts: list[str] = []
     for item in units:
-        value = _marker_values(item, marker, name)
-        response = item.response(completed(item, rule))
-        for row, label in enumerate(item.analytes):
-            known = ~(np.isnan(response[row]) | np.isnan(value))
-            x, y = response[row][known], value[known]
-            fewest = min(fewest, x.size)
-            rows.append(_spearman(str(label), x, y, options, rule))
-            analytes.append(label)
-            contrasts.append(item.contrast)
+        refuse_arbitrary_values(item, options, "a correlation with a marker")
+        if repeated:
+            rows += repeated_correlations(item, options, marker, name=name, rule=rule)
+        else:
+            rows += _rank_correlations(item, options, marker, name=name, rule=rule)
+        analytes += item.analytes
+        contrasts += [item.contrast] * len(item.analytes)
+    fewest = min(row.n for row in rows)
     notes = []
     if fewest < FEW:
         notes.append(
-            f"With {fewest} subjects a rank correlation is nearly undetermined: intervals, not "
+            f"With {fewest} subjects a correlation is nearly undetermined: intervals, not "
             "p-values, say what these data hold."
+        )
+    if repeated:
+        notes.append(
+            "A change that all subjects share, in the analyte and in the marker, counts as "
+            "correlation here, whatever caused either."
         )
     table = EstimateTable(
         estimates=tuple(rows),
         keys={"analyte": tuple(analytes), "contrast": tuple(contrasts)},
-        variable=f"Spearman correlation with {name}",
+        variable=f"{METHODS[method]} correlation with {name}",
         notes=tuple(notes),
     )
     return table if adjust == "none" else table.adjust(adjust, family="contrast")
+
+
+def _rank_correlations(
+    units: PanelUnits,
+    options: PanelOptions,
+    marker: Mapping[object, float],
+    *,
+    name: str,
+    rule: str,
+) -> list[Estimate]:
+    value = _marker_values(units, marker, name)
+    response = units.response(completed(units, rule))
+    rows = []
+    for row, label in enumerate(units.analytes):
+        known = ~(np.isnan(response[row]) | np.isnan(value))
+        rows.append(_spearman(str(label), response[row][known], value[known], options, rule))
+    return rows
 
 
 def _marker_values(units: PanelUnits, marker: Mapping[object, float], name: str) -> FloatArray:
@@ -88,7 +119,9 @@ def _spearman(
     rho = float(np.clip(a @ b / length, -1.0, 1.0))
     exact = n <= MAX_EXACT
     p_value = _exact_p(a, b, options.alternative) if exact else _t_p(rho, n, options.alternative)
-    low, high = _interval(rho, n, options)
+    low, high = fisher_z_interval(
+        rho, (1 + rho**2 / 2) / (n - 3), level=options.ci_level, alternative=options.alternative
+    )
     blank = Estimate.undefined(
         label=label,
         status="-",
@@ -117,18 +150,8 @@ def _exact_p(a: FloatArray, b: FloatArray, alternative: Alternative) -> float:
 
 
 def _t_p(rho: float, n: int, alternative: Alternative) -> float:
-    rest = max(1 - rho**2, np.finfo(float).tiny)
+    rest = max(1 - rho**2, SMALLEST_REST)
     t = rho * sqrt((n - 2) / rest)
     if alternative == "two-sided":
         return 2 * float(special.stdtr(n - 2, -abs(t)))
     return float(special.stdtr(n - 2, t if alternative == "less" else -t))
-
-
-def _interval(rho: float, n: int, options: PanelOptions) -> tuple[float, float]:
-    if abs(rho) >= 1:
-        return (rho, rho)
-    tail = (1 - options.ci_level) / (2 if options.alternative == "two-sided" else 1)
-    half = -float(special.ndtri(tail)) * sqrt((1 + rho**2 / 2) / (n - 3))
-    low = -inf if options.alternative == "less" else atanh(rho) - half
-    high = inf if options.alternative == "greater" else atanh(rho) + half
-    return tanh(low), tanh(high)

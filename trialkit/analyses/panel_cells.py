@@ -207,7 +207,9 @@ def _attributes(
 ) -> pd.DataFrame:
     """One row a cell: period, sequence, strata, plate, covariates; the same for all analytes."""
     names = [*columns.strata, *columns.covariates]
-    names += [name for name in (columns.period, columns.sequence, columns.plate) if name]
+    names += [
+        name for name in (columns.period, columns.sequence, columns.plate, columns.draw) if name
+    ]
     names = list(dict.fromkeys(names))
     require_columns(frame, names)
     for name in names:

@@ -89,11 +89,6 @@ class PanelOptions:
         for name, value in (("trend", self.trend), ("robust", self.robust)):
             if value and not self.moderated:
                 raise SpecError(f"{name}= is a variant of moderation; give moderated=True.")
-        if self.robust and self.trend:
-            raise SpecError(
-                "robust=True together with trend= is not offered: its trend would be a loess "
-                "fit, another model than the spline of trend= alone."
-            )
         if not self.moderated:
             return
         if self.test != "t":

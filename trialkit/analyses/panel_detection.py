@@ -13,8 +13,11 @@ from math import inf, nan
 import numpy as np
 from scipy import optimize, special
 
+from trialkit.analyses.panel_tobit import fit_within, has_several_draws
 from trialkit.analyses.panel_units import PanelUnits, condition_counts, condition_masks, only
-from trialkit.kernels.censored_mixed import censored_mixed
+from trialkit.kernels.censored_mixed import CensoredMixed, censored_mixed
+from trialkit.kernels.censored_nested import CensoredNested
+from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.tobit_rows import tobit_rows
 from trialkit.typing import Alternative, FloatArray, IntArray
 
@@ -22,6 +25,8 @@ __all__ = ["Detection", "Unestimable", "detection", "detections", "exact_test", 
 
 # How far, in units of the other condition's spread, a bound is looked for.
 BOUND_STEPS = 60
+# A bound is found to this on the log2 scale.
+BOUND_PRECISION = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +159,7 @@ def _bound(units: PanelUnits, row: int, empty: int, ci_level: float) -> tuple[fl
         start += towards * spread
         if abs(start - inner) > BOUND_STEPS * spread:
             return -inf, inf
-    limit = float(optimize.brentq(short_of, start, outer, xtol=1e-9))
+    limit = float(optimize.brentq(short_of, start, outer, xtol=BOUND_PRECISION))
     return (limit, inf) if towards > 0 else (-inf, limit)
 
 
@@ -164,44 +169,61 @@ class _Profile:
     def __init__(self, units: PanelUnits, row: int) -> None:
         used = units.used[row]
         self.is_within = units.is_within
-        y, side = units.y[row][used], units.side[row][used]
-        n, c, r = y.shape
+        self.used = used
+        self.y: FloatArray = units.y[row][used]
+        self.side: IntArray = units.side[row][used]
+        n, c, r = self.y.shape
         x = np.repeat(units.cell_nuisance[used][:, :, None, :], r, axis=2)
         if units.own is not None:
             own = np.broadcast_to(units.own[row][used][:, None, None, None], (n, c, r, 1))
             x = np.concatenate([x, own], axis=3)
-        if self.is_within:
-            treated = np.broadcast_to(np.arange(2.0)[None, :, None], (n, c, r))
-        else:
-            treated = np.broadcast_to(units.effect[used][:, None, None], (n, c, r))
-        self.used = used
-        self.y: FloatArray = y.reshape(n, -1)
-        self.side: IntArray = side.reshape(n, -1)
-        self.x: FloatArray = x.reshape(n, c * r, -1)
-        self.treated: FloatArray = treated.reshape(n, -1)
-        measured = y[(side == 0) & ~np.isnan(y)]
+        self.x: FloatArray = x[..., ~aliased_columns(x[~np.isnan(self.y)])]
+        treated = np.arange(2.0)[None, :, None] if self.is_within else units.effect[used]
+        self.treated: FloatArray = np.broadcast_to(treated.reshape(-1, c, 1), (n, c, r))
+        self.last: CensoredMixed | CensoredNested | None = None
+        self.known: dict[float, float] = {}
+        measured = self.y[(self.side == 0) & ~np.isnan(self.y)]
         self.spread = float(np.std(measured)) if measured.size > 1 else 1.0
 
     def at(self, delta: float) -> float:
-        y = self.y - delta * self.treated
-        if self.is_within:
-            fit = censored_mixed(y, self.side, self.x)
-            return fit.log_likelihood if fit.converged else nan
-        return self._flat(y, np.ones(y.shape, dtype=np.bool_))
+        if delta not in self.known:
+            self.known[delta] = self._fitted(self.y - delta * self.treated)
+        return self.known[delta]
+
+    def _fitted(self, y: FloatArray) -> float:
+        if not self.is_within:
+            return self._flat(y, np.ones(y.shape, dtype=np.bool_))
+        fit = fit_within(y, self.side, self.x, start=self.last)
+        if not fit.converged:
+            return nan
+        self.last = fit
+        return fit.log_likelihood
 
     def top(self, kept: np.ndarray) -> float:
         """The supremum: the fit of the other condition alone, the empty one being certain."""
-        return self._flat(self.y, kept[self.used].reshape(self.y.shape))
+        chosen = kept[self.used]
+        if not (self.is_within and has_several_draws(self.y)):
+            return self._flat(self.y, chosen)
+        other = int(chosen.any(axis=(0, 2)).argmax())
+        y, x = self.y[:, other], self.x[:, other]
+        there = ~np.isnan(y)
+        if not (there.sum(axis=1) > 1).any():
+            return self._flat(self.y, chosen)
+        fit = censored_mixed(y, self.side[:, other], x[..., _varied(x[there])])
+        return fit.log_likelihood if fit.converged else nan
 
     def _flat(self, y: FloatArray, kept: np.ndarray) -> float:
         chosen = kept & ~np.isnan(y)
         x = self.x[chosen]
-        varied = np.concatenate([[True], np.ptp(x[:, 1:], axis=0) > 0])
-        fit = tobit_rows(y[chosen][None], self.side[chosen][None], x[:, varied])
+        fit = tobit_rows(y[chosen][None], self.side[chosen][None], x[:, _varied(x)])
         return float(fit.log_likelihood[0])
 
     def centre(self, masks: list[np.ndarray]) -> float:
         """Difference of the mean bounds, where the search begins."""
-        flat = [mask[self.used].reshape(self.y.shape) for mask in masks]
-        means = [float(self.y[mask].mean()) for mask in flat]
+        means = [float(self.y[mask[self.used]].mean()) for mask in masks]
         return means[1] - means[0]
+
+
+def _varied(x: FloatArray) -> np.ndarray:
+    """The first column, the constant, and those that are none over these rows (n, p)."""
+    return np.concatenate([[True], np.ptp(x[:, 1:], axis=0) > 0])

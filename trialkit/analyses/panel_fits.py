@@ -15,6 +15,7 @@ from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_detection import Detection, detections, exact_test, unestimable
 from trialkit.analyses.panel_moderation import Moderated, moderate
 from trialkit.analyses.panel_ranks import rank_estimate
+from trialkit.analyses.panel_ros import refuse_ros
 from trialkit.analyses.panel_tobit import tobit_between, tobit_within
 from trialkit.analyses.panel_units import PanelUnits, completed, only, present_by_condition
 from trialkit.analyses.panel_welch import welch_fits
@@ -48,7 +49,7 @@ class ContrastFits:
 
 def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
     """Fit all analytes of `units`."""
-    _refuse_right_censored_ros(units, options)
+    refuse_ros(units, options)
     found = detections(units)
     censored = units.n_censored
     routes = np.array(
@@ -67,10 +68,10 @@ def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
     notes = []
     if options.censoring in ("half", "half-sqrt2") and (units.side == 1).any():
         notes.append("Values above the upper limit stand at that limit.")
-    if options.censoring == "ros" and (units.side != 0).any():
+    if options.censoring == "ros" and censored.any():
         notes.append(
             "Regression on order statistics takes filled-in values for measured ones: standard "
-            "errors are too small, and which subject gets which value is arbitrary."
+            "errors are too small."
         )
     return ContrastFits(
         estimates=tuple(item for item in estimates if item is not None),
@@ -102,21 +103,19 @@ def _route(found: Detection, n_censored: int, options: PanelOptions) -> str:
     return "tobit" if n_censored and options.censoring == "tobit" else "ls"
 
 
-def _refuse_right_censored_ros(units: PanelUnits, options: PanelOptions) -> None:
-    if options.censoring == "ros" and (units.side == 1).any():
-        raise SpecError(
-            f'censoring="ros" is for values below a limit; {int((units.side == 1).sum())} lie '
-            'above theirs. Choose censoring="tobit".'
-        )
-
-
 def _refuse_combinations(routes: np.ndarray, options: PanelOptions) -> None:
     n_tobit = int(np.sum(routes == "tobit"))
     if n_tobit and (options.moderated or options.test != "t"):
         asked = "moderated=True" if options.moderated else f'test="{options.test}"'
+        why = "it replaces the likelihood"
+        if options.moderated:
+            why = (
+                "it shrinks residual variances that have a chi-squared distribution on known "
+                "degrees of freedom, and the scale of a censored likelihood has none"
+            )
         raise SpecError(
             f"{asked} is not defined for the tobit fit that {n_tobit} analyte(s) with censored "
-            'values need; choose censoring="half", "half-sqrt2", "ros" or "drop".'
+            f'values need: {why}. Choose censoring="half", "half-sqrt2" or "drop".'
         )
 
 
@@ -215,7 +214,7 @@ def _tobit(
             se=float(fits.se[place]),
             df=float(fits.df[place]),
             n=n,
-            method=fits.method,
+            method=fits.methods[place],
             ci_level=options.ci_level,
             alternative=options.alternative,
             null=options.null,

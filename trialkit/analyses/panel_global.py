@@ -12,7 +12,8 @@ from scipy import special
 
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_fits import least_squares_rows, tobit_rows_of
-from trialkit.analyses.panel_permutation import exchangeable, permutation_plan
+from trialkit.analyses.panel_permutation import effect_of, exchangeable, permutation_plan
+from trialkit.analyses.panel_ros import refuse_arbitrary_values
 from trialkit.analyses.panel_units import PanelUnits, completed, only, only_subjects
 from trialkit.errors import SpecError
 from trialkit.kernels.effect_rows import effect_correlations, fit_effect, project, t_of
@@ -48,6 +49,7 @@ def global_tests(
     chosen = _families(units[0], families)
     found: list[tuple[str, str, str, _Row]] = []
     for item in units:
+        refuse_arbitrary_values(item, options, "a test of several analytes together")
         for name, analytes in chosen.items():
             part = _usable(only(item, np.array(analytes, dtype=np.int64)))
             rows = _parametric(part, options)
@@ -201,7 +203,9 @@ def _sum_of_squares(
     rows = exchangeable(units, options)
 
     def total(block: FloatArray) -> FloatArray:
-        return np.asarray(np.sum(t_of(effect_correlations(rows, block), rows.df) ** 2, axis=0))
+        return np.asarray(
+            np.sum(t_of(effect_correlations(rows, effect_of(units, block)), rows.df) ** 2, axis=0)
+        )
 
     observed_arrangement = units.labels if units.design != "paired" else np.ones(n)
     observed = float(total(observed_arrangement[None, :])[0])

@@ -70,7 +70,7 @@ def moderate(
         mean = np.nanmean(completed(units, options.censoring), axis=(1, 2, 3))
     covariate = mean[usable] if options.trend else None
     s2, d = fits.sigma2[usable], df[usable]
-    prior = fit_prior_robust(s2, d) if options.robust else fit_prior(s2, d, covariate)
+    prior = fit_prior_robust(s2, d, covariate) if options.robust else fit_prior(s2, d, covariate)
     post, d_total = posterior_variance(s2, d, prior), total_df(d, prior)
     unscaled = fits.unscaled[usable]
     se = unscaled * np.sqrt(post)

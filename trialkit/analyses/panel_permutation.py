@@ -1,7 +1,8 @@
 """Westfall-Young adjusted p-values of a panel, rearranging what the design could rearrange.
 
 Pairs: the two conditions of a subject may be exchanged (sign flips). Parallel: the arms among
-subjects, within strata. Crossover: the sequences among subjects, within strata. Where there
+subjects, within strata. Crossover: the sequences among subjects, within strata; with more than
+two periods among those whose sequences differ in the order of the two treatments alone. Where there
 are few arrangements all are enumerated; otherwise a seeded sample of them, whose error is
 reported.
 """
@@ -27,7 +28,14 @@ from trialkit.kernels.ranks import midranks
 from trialkit.kernels.step_down import PermutationP, step_down_max, step_down_min
 from trialkit.typing import Alternative, FloatArray, IntArray
 
-__all__ = ["Permuted", "as_generator", "exchangeable", "permutation_plan", "westfall_young"]
+__all__ = [
+    "Permuted",
+    "as_generator",
+    "effect_of",
+    "exchangeable",
+    "permutation_plan",
+    "westfall_young",
+]
 
 # Up to this many arrangements all of them are enumerated.
 MAX_COMPLETE = 2**20
@@ -81,7 +89,8 @@ def westfall_young(
 ) -> Permuted:
     """Adjusted p-values of the analytes `rows` of one contrast; the others are NaN."""
     plan = permutation_plan(units, permutations, rng)
-    statistics = _statistics(only(units, rows), options)
+    part = only(units, rows)
+    statistics = _statistics(part, options)
     observed = statistics(_observed(units)[None, :], None)[:, 0]
     if options.adjust == "maxt":
         found = step_down_max(
@@ -91,7 +100,19 @@ def westfall_young(
         )
     else:
         found = _min_p(units, plan, statistics, rows.size)
-    return _spread(found, plan, rows, len(units.analytes), options.adjust)
+    what = _what_is_rearranged(part, options)
+    return _spread(found, plan, rows, len(units.analytes), options.adjust, what)
+
+
+def _what_is_rearranged(units: PanelUnits, options: PanelOptions) -> str:
+    """Words on the statistic where it is not the one that the table shows."""
+    n_scores = tobit_rows_of(units, options.censoring).size
+    if n_scores == 0:
+        return ""
+    return (
+        f" ({n_scores} with censored values by the t statistic of their scores in the tobit fit "
+        "without the contrast)"
+    )
 
 
 def _min_p(
@@ -143,7 +164,7 @@ def _statistics(
 
     def ordinary(block: FloatArray, chosen: IntArray | None) -> FloatArray:
         part = rows if chosen is None else _take(rows, chosen)
-        found = effect_correlations(part, block)
+        found = effect_correlations(part, effect_of(units, block))
         if ranks and uneven:
             found = found * np.sqrt(part.n)[:, None]
         elif uneven:
@@ -182,9 +203,9 @@ def exchangeable(units: PanelUnits, options: PanelOptions) -> EffectRows:
                 f'adjust="{options.adjust}": the fit without the contrast did not converge for '
                 f"{', '.join(failed)}; leave it out or choose another censoring= rule."
             )
-    if units.design == "paired" and nuisance.shape[1]:
+    if units.plate_differs:
         raise SpecError(
-            f'adjust="{options.adjust}" with plate= in a paired design is not offered: exchanging '
+            f"Permutation tests with plate= in a {units.design} design are not offered: exchanging "
             "the conditions would exchange the plates."
         )
     if units.design == "crossover":
@@ -195,13 +216,14 @@ def exchangeable(units: PanelUnits, options: PanelOptions) -> EffectRows:
 def _by_period(
     units: PanelUnits, y: FloatArray, nuisance: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Later less earlier period: its mean is the period effect, the sequence's share the rest."""
-    sign = 2 * units.labels - 1
-    if nuisance.shape[1] > 1 or not np.array_equal(np.abs(nuisance), np.ones_like(nuisance)):
-        raise SpecError(
-            "Permutation tests in a crossover are offered for two periods and no plate."
-        )
-    return y * sign, np.ones((y.shape[1], 1))
+    """Later less earlier period: what the periods contribute stays where it is."""
+    sign = effect_of(units, units.labels)
+    return y * sign, nuisance * sign[:, None]
+
+
+def effect_of(units: PanelUnits, arrangements: FloatArray) -> FloatArray:
+    """The effect's column under arrangements of the labels; +-1 on later less earlier."""
+    return 2 * arrangements - 1 if units.design == "crossover" else arrangements
 
 
 def _ranked(values: FloatArray, is_within: bool) -> FloatArray:
@@ -241,6 +263,8 @@ def permutation_plan(
             f"permutations={permutations!r}; give a count, or a frame with one column a subject."
         )
     source = units.arrangements()
+    if source.count == 1:
+        raise SpecError(_nothing_to_rearrange(units))
     enough = permutations is None or permutations >= source.count
     if source.count <= MAX_COMPLETE and enough:
         return Plan(
@@ -248,7 +272,7 @@ def permutation_plan(
             n=source.count,
             includes_observed=True,
             is_complete=True,
-            words=f"all {source.count} {_kind(source)}",
+            words=f"all {source.count} {_kind(units, source)}",
         )
     draws = DEFAULT_DRAWS if permutations is None else permutations
     generator = as_generator(rng)
@@ -262,15 +286,27 @@ def permutation_plan(
         n=draws + 1,
         includes_observed=False,
         is_complete=False,
-        words=f"{draws} random {_kind(source)} and the observed one{seed}",
+        words=f"{draws} random {_kind(units, source)} and the observed one{seed}",
     )
 
 
-def _kind(source: Signs | Labels) -> str:
+def _kind(units: PanelUnits, source: Signs | Labels) -> str:
     if isinstance(source, Signs):
         return "exchanges of the conditions within subjects"
+    if units.has_more_periods:
+        return "rearrangements of the sequences that differ in the order of the two alone"
     within = " within strata" if np.unique(source.strata).size > 1 else ""
     return f"rearrangements of the subjects{within}"
+
+
+def _nothing_to_rearrange(units: PanelUnits) -> str:
+    if units.has_more_periods:
+        return (
+            f"{units.contrast}: no two subjects (of one stratum) have sequences that differ in the "
+            "order of the two treatments alone, so that their equality leaves nothing to "
+            "rearrange. Exchanging whole sequences would test that no treatment differs from any."
+        )
+    return f"{units.contrast}: within the strata there is no other arrangement than the observed."
 
 
 def _given(units: PanelUnits, frame: pd.DataFrame) -> Plan:
@@ -325,7 +361,7 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _spread(
-    found: PermutationP, plan: Plan, rows: IntArray, n_analytes: int, adjust: str
+    found: PermutationP, plan: Plan, rows: IntArray, n_analytes: int, adjust: str, what: str
 ) -> Permuted:
     def full(values: FloatArray) -> FloatArray:
         out = np.full(n_analytes, np.nan)
@@ -341,5 +377,5 @@ def _spread(
         step_down=full(p),
         error=full(error),
         n=found.n,
-        label=f"Westfall-Young step-down {name} over {rows.size}, {plan.words}",
+        label=f"Westfall-Young step-down {name} over {rows.size} analytes{what}, {plan.words}",
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from trialkit.analyses.panel_association import associations
+from trialkit.analyses.panel_cells import PanelCells
 from trialkit.analyses.panel_choices import CENSORING, PanelOptions
 from trialkit.analyses.panel_global import global_tests
 from trialkit.analyses.panel_sensitivity import sensitivity_strip
+from trialkit.analyses.panel_summary import PanelSummary, panel_summary
 from trialkit.analyses.panel_units import PanelUnits, completed
 from trialkit.errors import SpecError
 from trialkit.results import EstimateTable, TestTable
@@ -29,11 +31,13 @@ class PanelTable(EstimateTable):
     """Estimates by analyte and contrast, with the measurements they came from.
 
     `n_assayed` is the number of analytes the laboratory measured, None where it is not known:
-    the denominator of "17 were lower". `units` are locked arrays, one entry a contrast; they
-    are what the figures, the global tests and the sensitivity strip are made from.
+    the denominator of "17 were lower". `cells` and `units` (one entry a contrast) are locked
+    arrays; they are what the summary, the figures, the global tests and the sensitivity strip
+    are made from.
     """
 
     units: tuple[PanelUnits, ...]
+    cells: PanelCells
     options: PanelOptions
     n_assayed: int | None = None
 
@@ -44,6 +48,28 @@ class PanelTable(EstimateTable):
         estimate depends on the rule. A rule that is not defined for an analyte has a status.
         """
         return sensitivity_strip(self.units, self.options, rules, variable=self.variable)
+
+    def summary(self) -> PanelSummary:
+        """Detection, mean and median of each analyte under each condition; keys analyte, condition.
+
+        Every sample counts, also of subjects that a contrast could not use. `n` values, of
+        `n_subjects`; `n_missing`; `n_below` and `n_above` their limits; `detected`, the share
+        within. Kaplan-Meier for left-censored values (`km_mean_log2`, `km_q1_log2`,
+        `km_median_log2`, `km_q3_log2`), robust regression on order statistics
+        (`ros_mean_log2`, `ros_sd_log2`), normal maximum likelihood (`mle_mean_log2`,
+        `mle_sd_log2`, divisor n). With transform="log2" also in the unit of the values:
+        `km_median`, `ros_mean`, `ros_sd`, `ros_median`, and of the lognormal distribution
+        `mle_mean`, `mle_median`. What cannot be had is NaN and `status` says why.
+
+        References: Helsel (2012) Statistics for censored environmental data; Helsel & Cohn
+        (1988), doi:10.1029/WR024i012p01997.
+        """
+        return panel_summary(
+            self.cells,
+            self.keys["analyte"],
+            variable=self.variable,
+            in_units=self.options.transform == "log2",
+        )
 
     def global_test(
         self,
@@ -73,16 +99,31 @@ class PanelTable(EstimateTable):
         )
 
     def associate(
-        self, marker: Mapping[object, float] | pd.Series, *, name: str, adjust: str = "fdr_bh"
+        self,
+        marker: Mapping[object, float] | Mapping[tuple[object, ...], float] | pd.Series,
+        *,
+        name: str,
+        method: Literal["spearman", "repeated"] = "spearman",
+        adjust: str = "fdr_bh",
     ) -> EstimateTable:
-        """Spearman's rho of each analyte's change (or value) with a `marker` by subject.
+        """Correlation of each analyte with a `marker`; keys analyte, contrast.
 
-        `marker` maps a subject to a number (a change in symptoms, a baseline ESR); within
-        subjects the analyte's value is its difference. p exact up to nine subjects. Keys
-        analyte, contrast. Censored values stand at half their limit under "tobit".
+        method="spearman": `marker` maps a subject to a number (a change in symptoms, a baseline
+        ESR), and the analyte's value is its difference within a subject, or its level between
+        arms; p exact up to nine subjects, interval by Bonett & Wright (2000).
+        "repeated" (within subjects only; pingouin's rm_corr): `marker` maps (subject,
+        condition), or with several draws (subject, condition, draw), to a number of that
+        occasion; what both have in common within subjects, with one intercept a subject.
+        Its t has df = occasions - subjects - 1; interval by Fisher's z with variance 1 / (df - 1).
+        Censored values stand at half their limit under "tobit".
+
+        References: Bonett & Wright (2000), doi:10.1007/BF02294183; Bakdash & Marusich (2017),
+        doi:10.3389/fpsyg.2017.00456.
         """
-        values = {subject: float(value) for subject, value in dict(marker).items()}
-        return associations(self.units, self.options, values, name=name, adjust=adjust)
+        values = {key: float(value) for key, value in dict(marker).items()}
+        return associations(
+            self.units, self.options, values, name=name, method=method, adjust=adjust
+        )
 
     def volcano(
         self, ax: Axes | None = None, *, level: float = 0.05, contrast: str | None = None
@@ -170,10 +211,7 @@ class PanelTable(EstimateTable):
         if analyte not in units.analytes:
             raise SpecError(f"{analyte!r} is no analyte of the panel.")
         row = units.analytes.index(analyte)
-        y, side = units.y[row], units.side[row]
-        with np.errstate(invalid="ignore"):
-            count = np.maximum((~np.isnan(y)).sum(axis=2), 1)
-            values = np.where(np.isnan(y).all(axis=2), np.nan, np.nansum(y, axis=2) / count)
+        values, side = units.condition_means(units.y)[row], units.side[row]
         return paired_lines(
             reference=values[:, 0],
             condition=values[:, 1],

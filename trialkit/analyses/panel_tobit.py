@@ -7,13 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from trialkit.analyses.panel_units import PanelUnits
-from trialkit.errors import DesignError
-from trialkit.kernels.censored_mixed import censored_mixed, subject_scores
+from trialkit.kernels.censored_mixed import CensoredMixed, censored_mixed, subject_scores
+from trialkit.kernels.censored_nested import CensoredNested, cell_scores, censored_nested
 from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.tobit_rows import tobit_rows, tobit_scores
-from trialkit.typing import BoolArray, FloatArray
+from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["TobitFits", "null_scores", "tobit_between", "tobit_within"]
+__all__ = [
+    "TobitFits",
+    "fit_within",
+    "has_several_draws",
+    "null_scores",
+    "tobit_between",
+    "tobit_within",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +31,7 @@ class TobitFits:
     se: FloatArray
     df: FloatArray
     converged: BoolArray
-    method: str
+    methods: tuple[str, ...]
 
 
 def tobit_between(units: PanelUnits) -> TobitFits:
@@ -40,7 +47,7 @@ def tobit_between(units: PanelUnits) -> TobitFits:
         se=se,
         df=np.full(y.shape[0], np.inf),
         converged=fit.converged,
-        method=f"tobit{' ANCOVA' if adjusted else ''}, maximum likelihood, Wald z",
+        methods=(f"tobit{' ANCOVA' if adjusted else ''}, maximum likelihood, Wald z",) * y.shape[0],
     )
 
 
@@ -53,11 +60,6 @@ def _between_design(units: PanelUnits, *, with_effect: bool) -> FloatArray:
     """Columns (m, n, p) or (n, p): nuisance, the baseline, and the effect last."""
     columns = np.column_stack([units.nuisance, units.effect])
     aliased = aliased_columns(columns)
-    if aliased[-1]:
-        raise DesignError(
-            f"{units.contrast}: the arm is a combination of the columns adjusted for; its "
-            "effect cannot be told from theirs."
-        )
     nuisance = units.nuisance[:, ~aliased[:-1]]
     effect = units.effect[:, None] if with_effect else np.empty((units.effect.size, 0))
     if units.own is None:
@@ -71,6 +73,7 @@ def _between_design(units: PanelUnits, *, with_effect: bool) -> FloatArray:
 def tobit_within(units: PanelUnits) -> TobitFits:
     """Censored mixed model with a subject effect; t, with a correction for small samples.
 
+    With several draws in a condition a subject's conditions have effects of their own, too.
     The variance is multiplied by n / (n - q) and referred to t on n - q degrees of freedom,
     n the subjects with a measured value and q the coefficients that differences within a
     subject determine: without a censored value this is the t test on the differences.
@@ -79,35 +82,72 @@ def tobit_within(units: PanelUnits) -> TobitFits:
     q = 1 + int((~aliased_columns(units.nuisance)).sum())
     estimate, se, df = (np.full(m, np.nan) for _ in range(3))
     converged = np.zeros(m, dtype=np.bool_)
+    several = np.zeros(m, dtype=np.bool_)
     for row in range(m):
         y, side, x = _within_values(units, row, with_effect=True)
-        n = int(np.sum((~np.isnan(y) & (side == 0)).any(axis=1)))
-        if n <= q:
+        several[row] = has_several_draws(y)
+        n = int(np.sum((~np.isnan(y) & (side == 0)).any(axis=(1, 2))))
+        if n <= q or x.shape[3] == 0:
             continue
-        fit = censored_mixed(y, side, x)
+        fit = fit_within(y, side, x)
         if not fit.converged:
             continue
         converged[row] = True
         estimate[row] = fit.coef[-1]
         se[row] = np.sqrt(fit.vcov[-1, -1] * n / (n - q))
         df[row] = n - q
-    period = ", period" if units.design == "crossover" else ""
     return TobitFits(
         estimate=estimate,
         se=se,
         df=df,
         converged=converged,
-        method=(
-            f"censored mixed model (random subject{period}), maximum likelihood by adaptive "
-            f"quadrature, variance times n/(n - {q}), t on n - {q} df"
-        ),
+        methods=tuple(_within_method(units, nested=bool(each), q=q) for each in several),
     )
+
+
+def _within_method(units: PanelUnits, *, nested: bool, q: int) -> str:
+    period = ", period" if units.design == "crossover" else ""
+    effects = "subject and subject by condition" if nested else "subject"
+    return (
+        f"censored mixed model (random {effects}{period}), maximum likelihood by adaptive "
+        f"quadrature, variance times n/(n - {q}), t on n - {q} df"
+    )
+
+
+def has_several_draws(y: FloatArray) -> bool:
+    """Whether some subject has two values in a condition; y (n, c, r)."""
+    return bool(((~np.isnan(y)).sum(axis=2) > 1).any())
+
+
+def fit_within(
+    y: FloatArray,
+    side: IntArray,
+    x: FloatArray,
+    *,
+    start: CensoredMixed | CensoredNested | None = None,
+) -> CensoredMixed | CensoredNested:
+    """The censored mixed model that y (n, c, r) asks for, on x (n, c, r, p).
+
+    `start` is a fit of nearly the same.
+    """
+    if has_several_draws(y):
+        near = start.params if isinstance(start, CensoredNested) else None
+        return censored_nested(y, side, x, start=near)
+    return censored_mixed(*_flat(y, side, x))
+
+
+def _flat(y: FloatArray, side: IntArray, x: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
+    n = y.shape[0]
+    return y.reshape(n, -1), side.reshape(n, -1), x.reshape(n, -1, x.shape[3])
 
 
 def _within_values(
     units: PanelUnits, row: int, *, with_effect: bool
-) -> tuple[FloatArray, np.ndarray, FloatArray]:
-    """One analyte: values (n, 2 r), sides, design (n, 2 r, p) with the effect last."""
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    """One analyte: values (n, 2, r), sides, design (n, 2, r, p) with the effect last.
+
+    Without columns where the effect is a combination of the others.
+    """
     used = units.used[row]
     y, side = units.y[row][used], units.side[row][used]
     n, c, r = y.shape
@@ -115,10 +155,10 @@ def _within_values(
     if with_effect:
         treated = np.broadcast_to(np.arange(2.0)[None, :, None, None], (n, c, r, 1))
         x = np.concatenate([x, treated], axis=3)
-    x = x.reshape(n, c * r, -1)
-    flat = y.reshape(n, -1)
-    kept = ~aliased_columns(x[~np.isnan(flat)])
-    return flat, side.reshape(n, -1), x[:, :, kept]
+    kept = ~aliased_columns(x[~np.isnan(y)])
+    if with_effect and not kept[-1]:
+        kept[:] = False
+    return y, side, x[..., kept]
 
 
 def null_scores(units: PanelUnits) -> FloatArray:
@@ -138,8 +178,13 @@ def null_scores(units: PanelUnits) -> FloatArray:
         return np.where(fit.converged[:, None], scores, np.nan)
     for row in range(m):
         y, side, x = _within_values(units, row, with_effect=False)
-        mixed = censored_mixed(y, side, x)
-        if mixed.converged:
-            scores = np.nansum(subject_scores(y, side, x, mixed).reshape(y.shape[0], 2, -1), axis=2)
-            out[row, units.used[row]] = scores[:, 1] - scores[:, 0]
+        found = fit_within(y, side, x)
+        if not found.converged:
+            continue
+        if isinstance(found, CensoredNested):
+            scores = cell_scores(y, side, x, found)
+        else:
+            scores = subject_scores(*_flat(y, side, x), found).reshape(y.shape)
+        by_condition = np.nansum(scores, axis=2)
+        out[row, units.used[row]] = by_condition[:, 1] - by_condition[:, 0]
     return out

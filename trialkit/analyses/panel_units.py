@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trialkit.analyses.panel_cells import PanelCells, PanelColumns, design_columns
+from trialkit.analyses.panel_sequences import alike_but_for_order, later_condition, within_alike
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.vectors import stratum_codes
 from trialkit.errors import DataError, DesignError
 from trialkit.kernels.arrangements import Labels, Signs
+from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.order_statistics_regression import regress_on_order
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
@@ -41,8 +44,10 @@ class PanelUnits:
     c is 2 (the reference first) within subjects, 1 in a parallel design. `effect` (n,) is the
     column whose coefficient is the contrast, `nuisance` (n, q) the columns beside it, `own`
     (m, n) a baseline of each analyte. `cell_nuisance` (n, c, q) are those of the single
-    samples. `labels` (n,) say which of the two roles a unit was given, `strata` (n,) within
-    which groups roles were given.
+    samples. `labels` (n,) say which of the two roles a unit was given (crossover: 1 = the
+    condition came after the reference), `strata` (n,) within which groups roles were given.
+    `draws` (n, c, r) names the draws, where they have names. `plate_differs`: between a
+    subject's conditions; `has_more_periods`: than two.
     """
 
     analytes: tuple[object, ...]
@@ -58,6 +63,9 @@ class PanelUnits:
     cell_nuisance: FloatArray
     labels: FloatArray
     strata: IntArray
+    draws: NDArray[np.object_] | None = None
+    plate_differs: bool = False
+    has_more_periods: bool = False
 
     @property
     def is_within(self) -> bool:
@@ -89,11 +97,14 @@ class PanelUnits:
             return Signs(n=len(self.subjects))
         return Labels(labels=self.labels, strata=self.strata)
 
+    def condition_means(self, y: FloatArray) -> FloatArray:
+        """Means of the draws (m, n, c), NaN without one."""
+        count = (~np.isnan(y)).sum(axis=3)
+        return np.where(count > 0, np.nansum(y, axis=3) / np.maximum(count, 1), np.nan)
+
     def response(self, y: FloatArray) -> FloatArray:
         """What a unit contributes (m, n): its value, or the difference of its conditions."""
-        with np.errstate(invalid="ignore"):
-            count = (~np.isnan(y)).sum(axis=3)
-            mean = np.where(count > 0, np.nansum(y, axis=3) / np.maximum(count, 1), np.nan)
+        mean = self.condition_means(y)
         return mean[:, :, 1] - mean[:, :, 0] if self.is_within else mean[:, :, 0]
 
 
@@ -106,6 +117,11 @@ def make_units(
         units = _parallel(cells, columns, code, contrast, outcome)
     else:
         units = _within(cells, columns, code, contrast, design)
+    if aliased_columns(np.column_stack([units.nuisance, units.effect]))[-1]:
+        raise DesignError(
+            f"{contrast}: the contrast is a combination of the columns adjusted for; its effect "
+            "cannot be told from theirs."
+        )
     for array in (units.y, units.side, units.effect, units.nuisance, units.labels, units.strata):
         array.flags.writeable = False
     return units
@@ -183,7 +199,7 @@ def _within(
     nuisance = cell_columns[:, 1] - cell_columns[:, 0]
     if columns.plate and places.shape[2] > 1:
         raise DesignError("plate= with several draws in a condition is not offered.")
-    labels, strata = _roles(cells, columns, places, design)
+    labels, strata = _roles(cells, columns, places, design, code)
     return PanelUnits(
         analytes=cells.analytes,
         contrast=contrast,
@@ -198,7 +214,31 @@ def _within(
         cell_nuisance=np.concatenate([np.ones((*cell_columns.shape[:2], 1)), cell_columns], 2),
         labels=labels,
         strata=strata,
+        draws=_draw_names(cells, columns, places),
+        plate_differs=_plate_differs(cells, columns, places),
+        has_more_periods=_has_more_periods(cells, columns),
     )
+
+
+def _plate_differs(cells: PanelCells, columns: PanelColumns, places: IntArray) -> bool:
+    if columns.plate is None:
+        return False
+    plates = cells.attributes[columns.plate].astype("category").cat.codes.to_numpy()[places]
+    return bool((np.where(places >= 0, plates, plates[:, :1, :1]) != plates[:, :1, :1]).any())
+
+
+def _has_more_periods(cells: PanelCells, columns: PanelColumns) -> bool:
+    """Whether there are more than the two periods that two treatments need."""
+    return columns.period is not None and cells.attributes[columns.period].nunique() > 2
+
+
+def _draw_names(
+    cells: PanelCells, columns: PanelColumns, places: IntArray
+) -> NDArray[np.object_] | None:
+    if columns.draw is None:
+        return None
+    names = np.array([*cells.attributes[columns.draw].tolist(), None], dtype=np.object_)
+    return names[places]  # the last is where there is no draw
 
 
 def _draw_places(cells: PanelCells, order: list[IntArray], both: IntArray) -> IntArray:
@@ -234,18 +274,19 @@ def _cell_columns(
 
 
 def _roles(
-    cells: PanelCells, columns: PanelColumns, places: IntArray, design: str
+    cells: PanelCells, columns: PanelColumns, places: IntArray, design: str, code: int
 ) -> tuple[FloatArray, IntArray]:
-    """Whether the condition came second (crossover), and the strata of the units."""
+    """Whether the condition came second (crossover), and the groups that exchange their roles."""
     n = places.shape[0]
     attributes = cells.attributes.iloc[places[:, 1, 0]].reset_index(drop=True)
     strata = stratum_codes(attributes, columns.strata)[0]
     if design == "paired" or columns.period is None:
         return np.ones(n), strata
-    periods = cells.attributes[columns.period]
-    codes = periods.astype("category").cat.codes.to_numpy()
-    later = codes[places[:, 1, 0]] > codes[places[:, 0, 0]]
-    return later.astype(np.float64), strata
+    later = later_condition(cells, columns.period, places)
+    if not _has_more_periods(cells, columns):
+        return later, strata
+    subjects = cells.subject[places[:, 0, 0]]
+    return later, within_alike(strata, alike_but_for_order(cells, columns, subjects, code))
 
 
 def completed(units: PanelUnits, rule: str) -> FloatArray:
@@ -266,17 +307,9 @@ def completed(units: PanelUnits, rule: str) -> FloatArray:
 def _ros(units: PanelUnits) -> FloatArray:
     """Censored values read off the line through the order statistics of their condition.
 
-    Values below one limit are told apart by the labels of their subjects, so that the order
-    of the rows does not matter; which subject gets which of them is arbitrary all the same.
+    Which subject gets which of the values below one limit is arbitrary; `panel_ros` refuses
+    what would rest on it.
     """
-    by_label = np.argsort(np.array([str(subject) for subject in units.subjects]), kind="stable")
-    back = np.argsort(by_label)
-    ordered = only_subjects(units, by_label)
-    out = _ros_in_order(ordered)
-    return out[:, back]
-
-
-def _ros_in_order(units: PanelUnits) -> FloatArray:
     out = units.y.copy()
     for row in range(out.shape[0]):
         for chosen in _condition_masks(units, row):
@@ -348,4 +381,5 @@ def only_subjects(units: PanelUnits, chosen: IntArray) -> PanelUnits:
         cell_nuisance=units.cell_nuisance[chosen],
         labels=units.labels[chosen],
         strata=units.strata[chosen],
+        draws=None if units.draws is None else units.draws[chosen],
     )

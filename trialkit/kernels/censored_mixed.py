@@ -5,9 +5,6 @@ measured, or known to lie below (-1) or above (+1) its bound. The subject effect
 out by adaptive Gauss-Hermite quadrature, centred for every subject at the mode of its
 log-concave integrand (Liu & Pierce 1994, doi:10.1093/biomet/81.3.624). Derivatives are
 posterior expectations (Louis 1982), on the same nodes.
-
-tau is free in sign: the likelihood is even in it, so that a variance of zero is an interior
-point and Newton's method needs no bound.
 """
 
 from __future__ import annotations
@@ -16,9 +13,16 @@ from dataclasses import dataclass
 from math import log, sqrt
 
 import numpy as np
-from scipy import special
 
-from trialkit.kernels.tobit_rows import LOG_SQRT_2PI, censored_hazard
+from trialkit.kernels.censored_newton import (
+    Maximum,
+    Objective,
+    censored_terms,
+    coefficient_covariance,
+    least_squares_start,
+    maximise,
+)
+from trialkit.kernels.tobit_rows import LOG_SQRT_2PI
 from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["CensoredMixed", "censored_mixed", "log_likelihood", "subject_scores"]
@@ -27,15 +31,9 @@ __all__ = ["CensoredMixed", "censored_mixed", "log_likelihood", "subject_scores"
 N_NODES = 40
 NODES, WEIGHTS = np.polynomial.hermite.hermgauss(N_NODES)
 LOG_WEIGHTS = np.log(WEIGHTS) + NODES**2
-NEWTON_STEPS = 200
 MODE_STEPS = 100
-DECREMENT = 1e-18
-HALVINGS = 40
-SMALL_STEP = 1e-5
 # A subject effect this small a share of sigma is none: the information about it vanishes.
 ZERO_TAU = 1e-3
-# sigma below this share of its first value: the likelihood rises for ever.
-SMALLEST_SIGMA = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,26 +67,12 @@ def censored_mixed(y: FloatArray, side: IntArray, x: FloatArray) -> CensoredMixe
 
     `side` (s, k) is 0, -1 or +1. The columns of x must be independent over the values.
     """
-    params = _start(y, x)
-    first_sigma = params[-2]
-    value, gradient, hessian = _derivatives(y, side, x, params)
-    converged = False
-    for _ in range(NEWTON_STEPS):
-        step = _ascent(gradient, hessian)
-        decrement = float(step @ gradient)
-        # Where the likelihood rises for ever it flattens, and the steps do not shrink.
-        small = bool(np.all(np.abs(step) < SMALL_STEP * np.maximum(1.0, np.abs(params))))
-        if small and decrement < DECREMENT * max(1.0, abs(value)):
-            converged = True
-            break
-        params, moved = _line_search(y, side, x, params, value, step)
-        value, gradient, hessian = _derivatives(y, side, x, params)
-        if params[-2] < log(SMALLEST_SIGMA) + first_sigma:
-            break
-        if not moved:
-            converged = small and decrement < 1e-9
-            break
-    return _result(params, value, hessian, converged)
+    objective = Objective(
+        value=lambda params: float(np.sum(_integral(_terms(y, side, x, params))[0])),
+        derivatives=lambda params: _derivatives(y, side, x, params),
+        n_coef=x.shape[2],
+    )
+    return _result(maximise(objective, least_squares_start(y, x, n_effects=1)))
 
 
 def log_likelihood(
@@ -108,32 +92,6 @@ def subject_scores(y: FloatArray, side: IntArray, x: FloatArray, fit: CensoredMi
     return np.where(np.isnan(y), np.nan, score)
 
 
-def _start(y: FloatArray, x: FloatArray) -> FloatArray:
-    """Least squares on the bounds, the spread shared between subjects and residuals."""
-    present = ~np.isnan(y)
-    rows, values = x[present], y[present]
-    beta = np.linalg.lstsq(rows, values, rcond=None)[0]
-    spread = float(np.sqrt(np.mean((values - rows @ beta) ** 2)))
-    spread = max(spread, 1e-6 * float(np.max(np.abs(values), initial=1e-12)), 1e-12)
-    return np.concatenate([beta, [log(spread / sqrt(2)), spread / sqrt(2)]])
-
-
-def _slopes(
-    side: IntArray, present: FloatArray, a: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Log density or probability at index a, first and second derivative in a."""
-    which = side[..., None] if a.ndim > side.ndim else side
-    seen = present[..., None] if a.ndim > present.ndim else present
-    b = -which * a
-    hazard = censored_hazard(b)
-    measured = which == 0
-    value = np.where(measured, -0.5 * a * a - LOG_SQRT_2PI, special.log_ndtr(b))
-    first = np.where(measured, -a, -which * hazard)
-    # Between 0 and 1; far in the tail the sum has lost its digits.
-    second = np.where(measured, -1.0, -np.clip(hazard * (hazard + b), 0.0, 1.0))
-    return value * seen, first * seen, second * seen
-
-
 def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> _Terms:
     """Nodes about each subject's mode, and what the derivatives need there."""
     beta, sigma, tau = params[:-2], float(np.exp(params[-2])), float(params[-1])
@@ -142,7 +100,7 @@ def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> 
     ratio = tau / sigma
     mode = np.zeros(y.shape[0])
     for _ in range(MODE_STEPS):
-        _, first, second = _slopes(side, present, a0 - ratio * mode[:, None])
+        _, first, second = censored_terms(side, present, a0 - ratio * mode[:, None])
         gradient = -ratio * first.sum(axis=1) - mode
         bend = 1.0 - ratio**2 * second.sum(axis=1)
         # Log-concave with curvature of at least one: the Newton step never overshoots by more
@@ -151,11 +109,11 @@ def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> 
         mode = mode + move
         if np.max(np.abs(move), initial=0.0) < 1e-12:
             break
-    _, _, second = _slopes(side, present, a0 - ratio * mode[:, None])
+    _, _, second = censored_terms(side, present, a0 - ratio * mode[:, None])
     width = sqrt(2) / np.sqrt(1.0 - ratio**2 * second.sum(axis=1))
     u = mode[:, None] + width[:, None] * NODES
     index = a0[:, :, None] - ratio * u[:, None, :]
-    value, slope, curvature = _slopes(side, present, index)
+    value, slope, curvature = censored_terms(side, present, index)
     n_measured = np.sum(present * (side == 0), axis=1)
     log_value = (
         value.sum(axis=1)
@@ -208,53 +166,18 @@ def _derivatives(
     return float(by_subject.sum()), gradient.sum(axis=0), hessian
 
 
-def _ascent(gradient: FloatArray, hessian: FloatArray) -> FloatArray:
-    """Newton's step where the likelihood is concave, turned uphill where it is not."""
-    scale = np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-12))
-    values, vectors = np.linalg.eigh(-hessian / np.outer(scale, scale))
-    size = np.maximum(np.abs(values), 1e-8)
-    return np.asarray(vectors @ ((vectors.T @ (gradient / scale)) / size) / scale)
-
-
-def _line_search(
-    y: FloatArray,
-    side: IntArray,
-    x: FloatArray,
-    params: FloatArray,
-    value: float,
-    step: FloatArray,
-) -> tuple[FloatArray, bool]:
-    # A change of log sigma by more than two is a guess about a far part of the surface.
-    share = min(1.0, 2.0 / max(abs(float(step[-2])), 1e-300))
-    for _ in range(HALVINGS):
-        trial = params + share * step
-        found = float(np.sum(_integral(_terms(y, side, x, trial))[0]))
-        if found > value:
-            return trial, True
-        share /= 2
-    return params, False
-
-
-def _result(
-    params: FloatArray, value: float, hessian: FloatArray, converged: bool
-) -> CensoredMixed:
-    p = params.size - 2
-    sigma, tau = float(np.exp(params[-2])), abs(float(params[-1]))
+def _result(found: Maximum) -> CensoredMixed:
+    p = found.params.size - 2
+    sigma, tau = float(np.exp(found.params[-2])), abs(float(found.params[-1]))
     at_bound = tau < ZERO_TAU * sigma
-    used = hessian[: p + 1, : p + 1] if at_bound else hessian
-    vcov = np.full((p, p), np.nan)
-    if converged:
-        scale = np.sqrt(np.maximum(np.diagonal(-used), 1e-300))
-        scaled = -used / np.outer(scale, scale)
-        if np.linalg.eigvalsh(scaled)[0] > 1e-10:
-            vcov = (np.linalg.inv(scaled) / np.outer(scale, scale))[:p, :p]
-        else:
-            converged = False
+    kept = np.ones(p + 2, dtype=np.bool_)
+    kept[-1] = not at_bound
+    vcov = coefficient_covariance(found.hessian, kept, p) if found.converged else None
     return CensoredMixed(
-        coef=params[:p].copy(),
-        vcov=vcov,
+        coef=found.params[:p].copy(),
+        vcov=np.full((p, p), np.nan) if vcov is None else vcov,
         sigma=sigma,
         tau=0.0 if at_bound else tau,
-        log_likelihood=value,
-        converged=converged,
+        log_likelihood=found.value,
+        converged=vcov is not None,
     )

@@ -16,7 +16,18 @@ import numpy as np
 from trialkit.kernels.linear import ALIAS_TOLERANCE, aliased_columns
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["EffectFits", "EffectRows", "effect_correlations", "fit_effect", "project", "t_of"]
+__all__ = [
+    "SMALLEST_REST",
+    "EffectFits",
+    "EffectRows",
+    "effect_correlations",
+    "fit_effect",
+    "project",
+    "t_of",
+]
+
+# Stands for zero beside a correlation of one, and can be divided by.
+SMALLEST_REST = 1e-300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,5 +189,5 @@ def effect_correlations(rows: EffectRows, arrangements: FloatArray) -> FloatArra
 
 def t_of(correlation: FloatArray, df: FloatArray | IntArray) -> FloatArray:
     """Student's t of partial correlations (m, B), with `df` (m,)."""
-    rest = np.maximum(1.0 - correlation**2, np.finfo(np.float64).tiny)
+    rest = np.maximum(1.0 - correlation**2, SMALLEST_REST)
     return np.asarray(correlation * np.sqrt(np.asarray(df)[:, None] / rest))

@@ -2,7 +2,8 @@
 
 The prior comes from winsorized moments of log s2, matched to those of the winsorized log F
 distribution; responses whose variance lies beyond it keep more of their own, with fewer
-prior degrees of freedom. Reference: doi:10.1214/16-AOAS920. The dialect is limma's.
+prior degrees of freedom. With a covariate the prior variance follows its lowess curve. Reference:
+doi:10.1214/16-AOAS920. The dialect is limma's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import partial
 import numpy as np
 from scipy import optimize, special
 
+from trialkit.kernels.lowess import lowess
 from trialkit.kernels.moderation import Prior, fit_prior
 from trialkit.kernels.ranks import midranks
 from trialkit.typing import FloatArray
@@ -23,14 +25,18 @@ TAILS = (0.05, 0.10)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(128)
 # Variances below this share of the median are moved up to it before the logarithm.
 SMALLEST_SHARE = 1e-12
+# The neighbourhood and the robust refits of a trend's lowess curve.
+TREND_SHARE, TREND_REFITS = 0.4, 3
 
 
-def fit_prior_robust(s2: FloatArray, df: FloatArray) -> Prior:
+def fit_prior_robust(s2: FloatArray, df: FloatArray, covariate: FloatArray | None = None) -> Prior:
     """Prior of the variances `s2` (m,) on `df` (m,), robust against outlying ones.
 
-    Fewer than three responses, or too few for a tail to hold one, get the ordinary prior.
+    With `covariate` (m,) the prior variance follows a lowess curve of it (without robustness,
+    `fit_prior`, a spline). Fewer than three responses, or too few for a tail to hold one, get
+    the ordinary prior.
     """
-    plain = fit_prior(s2, df)
+    plain = fit_prior(s2, df, covariate)
     n = s2.size
     if n < 3 or max(TAILS) < 1 / n:
         return plain
@@ -38,9 +44,13 @@ def fit_prior_robust(s2: FloatArray, df: FloatArray) -> Prior:
     d = float(df.max())
     x = _on_common_df(x, df, d, plain)
     z = np.log(x)
-    low, high = np.quantile(z, (TAILS[0], 1 - TAILS[1]))
-    centre = _trimmed_mean(z, TAILS[1])
-    winsorized = np.clip(z - centre, low - centre, high - centre)
+    if covariate is None:
+        centre = np.full(n, _trimmed_mean(z, TAILS[1]))
+    else:
+        centre = lowess(covariate, z, share=TREND_SHARE, iterations=TREND_REFITS)
+    rest = z - centre
+    low, high = np.quantile(rest, (TAILS[0], 1 - TAILS[1]))
+    winsorized = np.clip(rest, low, high)
     mean = float(winsorized.mean())
     variance = float(np.var(winsorized, ddof=1))
 
@@ -60,7 +70,7 @@ def fit_prior_robust(s2: FloatArray, df: FloatArray) -> Prior:
         d0 = share / (1 - share)
     location = centre + mean - _moments(d, d0)[0]
     shrunk = _outlier_df(np.exp(z - location), d, d0)
-    return Prior(variance=np.full(n, np.exp(location)), df=shrunk)
+    return Prior(variance=np.exp(location), df=shrunk)
 
 
 def _trimmed_mean(values: FloatArray, share: float) -> float:
@@ -73,7 +83,7 @@ def _on_common_df(x: FloatArray, df: FloatArray, d: float, plain: Prior) -> Floa
     fewer = df < d
     if not fewer.any():
         return x
-    scale, d0 = float(plain.variance[0]), float(plain.df[0])
+    scale, d0 = plain.variance[fewer], float(plain.df[0])
     out = x.copy()
     out[fewer] = scale * _same_tail(x[fewer] / scale, df[fewer], d, d0)
     return out
@@ -129,7 +139,7 @@ def _f_log_density(f: FloatArray, d: float, d0: float) -> FloatArray:
     )
 
 
-def _all_alike(z: FloatArray, location: float, d: float) -> Prior:
+def _all_alike(z: FloatArray, location: FloatArray, d: float) -> Prior:
     """Infinite prior df, fewer for a variance beyond what chance would give."""
     n = z.size
     f = np.exp(z - location)
@@ -140,7 +150,7 @@ def _all_alike(z: FloatArray, location: float, d: float) -> Prior:
     if (inside < 1).any():
         order = np.argsort(tail, kind="stable")
         shrunk[order] = np.maximum.accumulate(shrunk[order])
-    return Prior(variance=np.full(n, np.exp(location)), df=shrunk)
+    return Prior(variance=np.exp(location), df=shrunk)
 
 
 def _outlier_df(f: FloatArray, d: float, d0: float) -> FloatArray:

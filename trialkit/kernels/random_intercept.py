@@ -66,6 +66,16 @@ class InterceptFit:
     # By kind of information: contrasts and variances ask for the same.
     known: dict[bool, SmallSample] = field(default_factory=dict)
 
+    @property
+    def theta(self) -> FloatArray:
+        """The variances (2,): between, within."""
+        return np.array([self.between, self.within])
+
+    @property
+    def at_bound(self) -> tuple[int, ...]:
+        """Which of the variances are held at zero."""
+        return (0,) if self.is_at_bound else ()
+
     def small_sample(self, *, expected: bool) -> SmallSample:
         """What Kenward-Roger and Satterthwaite need; parameters (between, within), scaled."""
         if expected not in self.known:

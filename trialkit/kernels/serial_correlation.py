@@ -14,6 +14,7 @@ from scipy import linalg
 
 from trialkit.errors import ConvergenceError
 from trialkit.kernels.mmrm.basis import Basis, orthonormal_basis
+from trialkit.kernels.profiled import Pooled, Profiled, profile_out
 from trialkit.kernels.small_sample import SmallSample, inverse_information
 from trialkit.typing import FloatArray, IntArray
 
@@ -58,19 +59,6 @@ class _Block:
 
     z: FloatArray
     distance: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _State:
-    """Deviance at theta with its derivatives, and the estimates there."""
-
-    deviance: float
-    gradient: FloatArray
-    observed: FloatArray
-    gamma: FloatArray
-    phi: FloatArray
-    slopes: FloatArray
-    products: FloatArray
 
 
 def fit_serial(
@@ -172,7 +160,7 @@ def _newton(theta: FloatArray, blocks: list[_Block]) -> FloatArray | None:
 
 def _search(
     theta: FloatArray, step: FloatArray, deviance: float, decrement: float, blocks: list[_Block]
-) -> tuple[FloatArray, _State] | None:
+) -> tuple[FloatArray, Profiled] | None:
     share = 1.0
     for _ in range(MAX_HALVINGS):
         moved = _retract(theta, share * step)
@@ -238,7 +226,7 @@ def _deviance(theta: FloatArray, blocks: list[_Block]) -> float:
     return log_determinant + float(information) + value if sign > 0 else float("inf")
 
 
-def _state(theta: FloatArray, blocks: list[_Block]) -> _State | None:
+def _state(theta: FloatArray, blocks: list[_Block]) -> Profiled | None:
     """The deviance (without constants), its exact gradient and Hessian in theta."""
     q, width = theta.size, blocks[0].z.shape[1]
     pooled = np.zeros((width, width))
@@ -268,56 +256,15 @@ def _state(theta: FloatArray, blocks: list[_Block]) -> _State | None:
         for key, matrix in second.items():
             bent[key] = bent.get(key, 0.0) + weighted.T @ matrix @ weighted
             bends[key] += float(np.sum(inverse * matrix))
-    return _assembled(pooled, slopes, products, bent, traces, pairs, bends, log_determinant)
-
-
-def _assembled(
-    pooled: FloatArray,
-    slopes: FloatArray,
-    products: FloatArray,
-    bent: dict[tuple[int, int], FloatArray],
-    traces: FloatArray,
-    pairs: FloatArray,
-    bends: FloatArray,
-    log_determinant: float,
-) -> _State | None:
-    """Profile out the coefficients; REML's own terms are those in phi."""
-    try:
-        factor = linalg.cholesky(pooled[:-1, :-1], lower=True)
-    except linalg.LinAlgError:
-        return None
-    gamma = linalg.cho_solve((factor, True), pooled[:-1, -1])
-    phi = linalg.cho_solve((factor, True), np.eye(gamma.size))
-    away = np.append(-gamma, 1.0)
-    deviance = (
-        log_determinant + 2 * float(np.log(np.diagonal(factor)).sum()) + float(away @ pooled @ away)
-    )
-    x_slopes, x_products = slopes[:, :-1, :-1], products[:, :, :-1, :-1]
-    turned = x_slopes @ phi
-    fitted = np.einsum("sij,j->si", slopes, away)
-    squares, drift = fitted @ away, fitted[:, :-1]
-    gradient = traces - np.einsum("sii->s", turned) - squares
-    residual = np.einsum("i,stij,j->st", away, products, away)
-    hessian = (
-        -pairs
-        + 2 * np.einsum("stij,ji->st", x_products, phi)
-        - np.einsum("sij,tji->st", turned, turned)
-        + 2 * residual
-        - 2 * drift @ phi @ drift.T
-    )
-    for (s, t), matrix in bent.items():
-        own = bends[s, t] - float(np.sum(matrix[:-1, :-1] * phi)) - float(away @ matrix @ away)
-        hessian[s, t] += own
-        if s != t:
-            hessian[t, s] += own
-    if not np.isfinite(deviance):
-        return None
-    return _State(
-        deviance=deviance,
-        gradient=gradient,
-        observed=(hessian + hessian.T) / 2,
-        gamma=gamma,
-        phi=(phi + phi.T) / 2,
-        slopes=x_slopes,
-        products=x_products,
+    return profile_out(
+        Pooled(
+            cross=pooled,
+            slopes=slopes,
+            products=products,
+            traces=traces,
+            pairs=pairs,
+            log_determinant=log_determinant,
+            bent=bent,
+            bends=bends,
+        )
     )
