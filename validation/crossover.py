@@ -10,9 +10,10 @@ shows why.
 
     python validation/crossover.py [--replications 10000] [--write validation/crossover]
 
-`--write` makes PATH.md and PATH_two_stage.png. Kenward-Roger's coverage is judged against 95% within
-Monte Carlo error (`ERRORS` standard errors); a run with fewer than `MIN_REPLICATIONS_TO_CHECK`
-replications reports and judges nothing. Exit code 1 where a rate is off.
+`--write` makes PATH.md and PATH_two_stage.png. Kenward-Roger's coverage is judged against 95%
+within Monte Carlo error (`ERRORS` standard errors); a run with fewer than
+`MIN_REPLICATIONS_TO_CHECK` replications reports and judges nothing. Exit code 1 where a rate is
+off.
 """
 
 from __future__ import annotations
