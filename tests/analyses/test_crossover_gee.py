@@ -463,6 +463,8 @@ def test_the_text_says_what_was_done() -> None:
         ({"correlation": "ar1"}, "correlation='ar1' is not offered"),
         ({"event": 2}, "event= is for family='binomial'"),
         ({"category_order": [1, 2]}, "category_order= is for family='ordinal'"),
+        ({"period_effect": "no"}, "period_effect='no' is not offered; allowed: True, False"),
+        ({"exposure": "COUNT"}, "exposure='COUNT' is the outcome itself"),
         ({"carryover": "maybe"}, "carryover='maybe' is not offered"),
     ],
 )

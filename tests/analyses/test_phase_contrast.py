@@ -123,7 +123,7 @@ def diary(n: int = 6, days: int = 20) -> pd.DataFrame:
 
 def contrast(data: pd.DataFrame, **choices: Any) -> PhaseFit:
     given = {"reference": "Placebo", "phase_order": ["Placebo", "LDN"], **choices}
-    return tk.phase_contrast(data, **ROLES, **given)
+    return tk.phase_contrast(data, **{**ROLES, **given})
 
 
 def test_independent_days_on_complete_data_are_the_fixed_subject_analysis() -> None:
@@ -252,3 +252,17 @@ def test_phases_in_different_orders_are_a_crossover() -> None:
     assert len(contrast(back, correlation="independent").frame()) == len(
         contrast(diary(), correlation="independent").frame()
     )
+
+
+def test_roles_that_cannot_be() -> None:
+    data = diary()
+    with pytest.raises(tk.SpecError, match="random_subject='no' is not offered"):
+        contrast(data, random_subject="no")
+    with pytest.raises(tk.SpecError, match="are four columns; got ADY"):
+        contrast(data, outcome="ADY")
+    with pytest.raises(tk.SpecError, match="is the column of the phases itself"):
+        contrast(data, phase_order="APHASE")
+    with pytest.raises(tk.SpecError, match="phase_order=5 is neither a list"):
+        contrast(data, phase_order=5)
+    with pytest.raises(tk.DataError, match="values that are not labels"):
+        contrast(data.assign(USUBJID=[[i] for i in data["USUBJID"]]))

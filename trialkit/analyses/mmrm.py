@@ -99,8 +99,10 @@ def mmrm(
     (SAS, R mmrm) or "expected" (pbkrtest).
 
     Rows with a missing value in any variable used are left out and counted; a subject
-    contributes the visits that are left. With `drop_aliased`, coefficients that the others
-    determine are left out, as R's lm does; otherwise they raise.
+    contributes the visits that are left. That is valid if outcomes are missing at random, given
+    the model and the outcomes seen: no data can test it (`reference_based` and `tipping_point`
+    ask what follows if it fails). With `drop_aliased`, coefficients that the others determine
+    are left out, as R's lm does; otherwise they raise.
 
     Raises SpecError for options that exclude each other; DataError for two rows of a subject at
     a visit, a subject with two arms (within a period), a visit without rows, aliased

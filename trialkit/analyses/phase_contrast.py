@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.arm_contrasts import ContrastKind
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.phase_drift import drift_notes
@@ -22,6 +22,7 @@ from trialkit.analyses.phase_rows import (
     phase_levels,
     phases_in_time,
 )
+from trialkit.data.levels import coded_labels
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
@@ -240,19 +241,25 @@ def phase_contrast(
     ('LDN - Placebo', -7.9, 311.0)
     """
     check_choice("correlation", correlation, ("ar1", "independent"))
+    check_flag("random_subject", random_subject)
     chosen = df or ("containment" if random_subject else "residual")
     check_choice("df", chosen, ("containment", "satterthwaite", "residual", "normal"))
     if chosen in ("containment",) and not random_subject:
         raise SpecError("df='containment' is for random subjects; give 'residual'.")
     frame = require_frame(data)
-    require_columns(frame, [outcome, subject, phase, day])
+    columns = [outcome, subject, phase, day]
+    require_columns(frame, columns)
+    if len(set(columns)) < len(columns):
+        raise SpecError(
+            f"outcome, subject, phase and day are four columns; got {', '.join(columns)}."
+        )
     values, days = number_vector(frame, outcome), number_vector(frame, day)
     kept = ~np.isnan(values)
     if not kept.any():
         raise DataError(f"Column {outcome!r} has no value in {len(frame)} rows.")
     own = frame.loc[kept]
     phases = phase_levels(frame, phase, phase_order, reference)
-    subjects = list(dict.fromkeys(own[subject].dropna().tolist()))
+    subjects = coded_labels(own[subject], subject)[1]
     who = label_codes(own, subject, subjects)
     check_days(who, days[kept], subjects, day)
     model = _model(own, values[kept], phase, phases, outcome, n_rows=len(frame))
