@@ -251,7 +251,7 @@ def test_direction_and_reference() -> None:
     factor=st.sampled_from([1e-3, 1e4]),
     variances=st.sampled_from(["common", "by-subject"]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_rows_and_units(seed: int, factor: float, variances: Any) -> None:
     data = series(seed=seed)
     mixed = data.assign(PAIN=data["PAIN"] * factor + 10 * factor).sample(frac=1, random_state=seed)
