@@ -362,8 +362,8 @@ def test_the_text_and_the_figure() -> None:
         "subject, residual variance of each subject"
     )
     assert ours.contrasts().single().method == (
-        f"{ours.method}; two-stage random-effects mean, tau2 by REML, Hartung-Knapp "
-        "(untruncated), t with k - 1 df"
+        f"{ours.method}; two-stage random-effects mean, first-stage variances taken for known, "
+        "tau2 by REML, Hartung-Knapp (untruncated), t with k - 1 df"
     )
     labels = [t.get_text() for t in ours.plot().get_yticklabels()]
     assert labels == [*ours.by_subject().keys["subject"], "Mean", "Prediction"]
