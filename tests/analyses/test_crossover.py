@@ -261,6 +261,8 @@ def test_figures_are_drawn() -> None:
     late = trial()
     late.loc[late.index[0], "AVAL"] = np.nan
     assert fit(late).plot_paired().get_xlabel() == "11 subjects; 1 without a pair not drawn"
+    late.loc[late["ID"] == late["ID"].iloc[0], "AVAL"] = np.nan
+    assert fit(late).plot_paired().get_xlabel() == "11 subjects; 1 without a pair not drawn"
     assert found.plot_residuals().get_ylabel() == "Residual of AVAL"
     assert found.plot() is not None
     assert "12 subjects" in repr(found)

@@ -54,10 +54,10 @@ def test_pairs_go_onto_the_axes_given() -> None:
 
 
 def test_profiles_stand_side_by_side_by_sequence() -> None:
-    values = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
+    values = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0], [np.nan, np.nan]])
     axes = subject_profiles(
         values=values,
-        sequence=np.array([0, 0, 1]),
+        sequence=np.array([0, 0, 1, 1]),
         sequences=["AB", "BA"],
         periods=["1", "2"],
         y_label="Pain",

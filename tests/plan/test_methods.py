@@ -24,7 +24,9 @@ from trialkit.analyses.n_of_1_fit import NOf1Fit
 from trialkit.analyses.phase_contrast import PhaseFit
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm.structures import STRUCTURES
+from trialkit.kernels.reference_means import STRATEGIES as IMPUTATION_STRATEGIES
 from trialkit.plan import AnalysisSpec, load_plan, run_plan
+from trialkit.plan.estimand import STRATEGIES as ESTIMAND_STRATEGIES
 from trialkit.plan.fields import Formula, Model, OneOrMoreColumns, named_columns
 from trialkit.plan.methods import METHODS
 
@@ -54,14 +56,17 @@ RENAMED = {
     MmrmFit.contrasts: {"weights": "lsmeans_weights"},
     tk.reference_based: {"method": "likelihood"},
     tk.tipping_point: {"method": "likelihood"},
+    tk.compare_variances: {"method": "likelihood"},
     tk.bioequivalence: {"method": "ema_method", "ci_level": "interval_level"},
 }
 # Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
 CROSSOVER = {
     *("crossover", "crossover_rank", "crossover_binary", "crossover_gee"),
     *("bioequivalence", "rsabe", "phase_contrast", "n_of_1"),
-    *("reference_based", "tipping_point", "pattern_mixture"),  # test_imputation_methods
-    "locf_sensitivity",  # test_imputation_methods
+    # test_imputation_methods
+    *("reference_based", "tipping_point", "pattern_mixture", "compare_variances"),
+    *("crossover_reference_based", "locf_sensitivity"),
+    *("consort", "missing_patterns", "intercurrent_events"),  # test_participation_methods
 }
 COMMON = set(AnalysisSpec.model_fields)
 
@@ -126,7 +131,14 @@ def test_choices_are_those_of_the_function(method: str) -> None:
 
 
 # The public function takes any text here and checks it when it runs.
-CHECKED_WHEN_RUN = {("mmrm", "covariance"): {*STRUCTURES, *SHORT_NAMES}}
+CHECKED_WHEN_RUN: dict[tuple[str, str], set[Any]] = {
+    ("mmrm", "covariance"): {*STRUCTURES, *SHORT_NAMES},
+    ("intercurrent_events", "strategies"): set(ESTIMAND_STRATEGIES),
+    **{
+        (method, "events"): set(IMPUTATION_STRATEGIES)
+        for method in ("reference_based", "tipping_point", "compare_variances")
+    },
+}
 
 
 def test_the_methods_are_those_of_this_version() -> None:

@@ -289,8 +289,8 @@ class CrossoverFit(LinearEstimates):
     def plot_paired(self, ax: Axes | None = None) -> Axes:
         """Each subject's mean under either treatment, joined, drawn by pingouin.
 
-        Subjects without a value under either are counted below the axis. SpecError unless there
-        are two treatments, DataError where no subject has both.
+        Subjects of the data without a value under either are counted below the axis. SpecError
+        unless there are two treatments, DataError where no subject has both.
         """
         from trialkit.figures.crossover_plots import paired_treatments
 
@@ -313,7 +313,7 @@ class CrossoverFit(LinearEstimates):
             reference=means[:, 0],
             test=means[:, 1],
             labels=(str(rows.treatments[0]), str(rows.treatments[1])),
-            n_incomplete=int((~paired).sum()),
+            n_incomplete=len(rows.subjects) - int(paired.sum()),
             y_label=rows.outcome,
             ax=ax,
         )

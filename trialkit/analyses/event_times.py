@@ -30,6 +30,7 @@ from trialkit.typing import BoolArray, FloatArray, IntArray
 __all__ = [
     "EventTimes",
     "cause_codes",
+    "checked_times",
     "event_flags",
     "event_times",
     "names_of",
@@ -217,6 +218,15 @@ def require_reference(reference: object, arm: str) -> None:
     """Raise DataError where no reference is named."""
     if reference is None:
         raise DataError(f"reference= must name the arm in column {arm!r} to compare with.")
+
+
+def checked_times(times: Sequence[float]) -> list[float]:
+    """Times at which a curve is asked for, in the order given; SpecError for one it cannot have."""
+    asked = [times] if isinstance(times, int | float | np.number) else list(times)
+    for moment in asked:
+        if isinstance(moment, str | bool) or not np.isfinite(moment) or moment < 0:
+            raise SpecError(f"times= has {moment!r}; a finite number not below zero is needed.")
+    return [float(moment) for moment in asked]
 
 
 def names_of(columns: str | Sequence[str] | None) -> tuple[str, ...]:

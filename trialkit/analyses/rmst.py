@@ -100,7 +100,8 @@ def rmst(
     """
     check_level(ci_level)
     check_alternative(alternative)
-    if not (isinstance(tau, int | float) and 0 < tau < np.inf):
+    is_number = isinstance(tau, int | float | np.number) and not isinstance(tau, bool)
+    if not (is_number and 0 < tau < np.inf):
         raise SpecError(f"tau={tau!r} must be a time above zero, in the unit of {time!r}.")
     if bias_correction and names_of(covariates):
         raise SpecError("bias_correction=True is for unadjusted means: leave covariates= out.")
@@ -136,8 +137,18 @@ def rmst(
         },
         extras={"tau": (float(tau),) * len(rows)},
         variable=time,
-        notes=found.notes,
+        notes=(*found.notes, *(() if names_of(covariates) else _without_variance(found, means))),
     )
+
+
+def _without_variance(found: EventTimes, means: Sequence[RestrictedMean]) -> list[str]:
+    """Arms whose part of a contrast's variance is zero, which their intervals do not show."""
+    return [
+        f"Arm {label!r} has a restricted mean without variance ({mean.n_event} event(s) before "
+        "tau): contrasts carry the other arm's alone and their intervals are too narrow."
+        for label, mean in zip(found.arms, means, strict=True)
+        if mean.variance == 0
+    ]
 
 
 def _require_follow_up(found: EventTimes, tables: Sequence[LifeTable], tau: float) -> None:

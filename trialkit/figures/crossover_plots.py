@@ -41,6 +41,7 @@ def subject_profiles(
         color = ARM_COLORS[(code + 1) % len(ARM_COLORS)]
         place = code * width + np.arange(width, dtype=float)
         own = values[sequence == code]
+        own = own[~np.isnan(own).all(axis=1)]
         for row in own:
             axes.plot(place, row, "o-", color=color, linewidth=0.8, markersize=2.5, alpha=0.45)
         seen = ~np.isnan(own).all(axis=0) if own.size else np.zeros(width, dtype=np.bool_)
