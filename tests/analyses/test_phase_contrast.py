@@ -233,10 +233,11 @@ def test_a_gradual_change_is_noted_and_a_step_is_not() -> None:
     assert not any("step" in text for text in independent.notes)
 
 
-def test_phases_of_different_subjects_have_no_plain_difference() -> None:
+def test_phases_of_different_subjects_are_refused() -> None:
     data = two_phases(np.minimum(np.arange(42), 28.0), seed=11)
     apart = data[(data["USUBJID"] < 4) == (data["APHASE"] == "LDN")]
-    assert not any("step" in text for text in of_diary(apart).notes)
+    with pytest.raises(tk.DesignError, match="No subject has two phases of column 'APHASE'"):
+        of_diary(apart)
 
 
 def test_phases_in_different_orders_are_a_crossover() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import trialkit as tk
 from trialkit.plan import load_plan, run_plan
+from trialkit.plan.checking import check_plan
 
 HEAD = """[plan]
 title = "A tiny crossover"
@@ -131,6 +132,18 @@ def test_days_are_reduced_to_period_means(tmp_path: Path) -> None:
     both = 'measurement = "ADY"\nmeasurements = { day = "ADY" }'
     with pytest.raises(tk.SpecError, match="give one of them"):
         planned(tmp_path, diary(), "crossover", both)
+
+
+def test_a_diary_is_sound_where_the_design_names_its_day(tmp_path: Path) -> None:
+    more = 'measurements = { day = "ADY" }'
+    planned(
+        tmp_path,
+        diary(),
+        "crossover",
+        more,
+        head=HEAD.replace("outcome", 'measurement = "ADY"\noutcome'),
+    )
+    assert check_plan(tmp_path / "plan.toml") == ()
 
 
 def test_measurements_may_be_analysed_themselves(tmp_path: Path) -> None:
