@@ -11,7 +11,7 @@ import pandas as pd
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.imputation_ancova import AnalysisModel, analysis_model, default_analysis
 from trialkit.analyses.imputation_events import Events, read_events
-from trialkit.analyses.imputation_grid import Grid, read_grid
+from trialkit.analyses.imputation_grid import Grid, plain_outcome, read_grid
 from trialkit.analyses.imputation_model import ImputationModel, Settings, imputation_models
 from trialkit.analyses.imputation_variance import (
     Parts,
@@ -200,7 +200,7 @@ def read_problem(
     chosen = analysis or _own_covariates(parsed, data, subject=subject, visit=visit, arm=arm)
     grid = read_grid(
         data,
-        outcome=_plain_outcome(parsed),
+        outcome=plain_outcome(parsed),
         subject=subject,
         visit=visit,
         arm=arm,
@@ -275,15 +275,6 @@ def _settings(
         group=group,
         is_reml=options.reml,
     )
-
-
-def _plain_outcome(parsed: Parsed) -> str:
-    if parsed.left != (parsed.outcome,):
-        raise SpecError(
-            f"The outcome {parsed.outcome} of {parsed.formula!r} is an expression; make it a "
-            "column, which can be imputed."
-        )
-    return parsed.outcome
 
 
 def _own_covariates(
