@@ -13,6 +13,7 @@ import pandas as pd
 from trialkit.analyses.panel_cells import PanelCells, PanelColumns, read_cells
 from trialkit.analyses.panel_choices import (
     Censoring,
+    Draws,
     PanelAdjustment,
     PanelDesign,
     PanelOptions,
@@ -42,6 +43,7 @@ def compare_panel(
     condition: str,
     reference: object,
     visit: str | None = None,
+    draws: Draws = "mixed",
     period: str | None = None,
     sequence: str | None = None,
     strata: Sequence[str] = (),
@@ -73,11 +75,16 @@ def compare_panel(
     interval, `n_censored`, and the share `detected` under the condition and the reference.
     Each contrast uses its own two conditions; p-values are adjusted within a contrast.
 
-    design="paired" compares a subject's two conditions (`visit` names several draws within
-    one; without a censored value their means are compared); "crossover" adjusts for `period`;
+    design="paired" compares a subject's two conditions; "crossover" adjusts for `period`;
     "parallel" compares arms, with `baseline` (transformed like the value) as covariate or,
     with outcome="change", subtracted, and `covariates`, `strata` and `plate` adjusted for. A
     baseline at or below `baseline_lloq` is half its limit (limit / sqrt 2 under "half-sqrt2").
+
+    `visit` names several draws of a subject under a condition. They are taken by a mixed model
+    (draws="mixed": random subject and subject-by-condition effects, REML with variances that may
+    fall below zero, Kenward-Roger with the expected information); draws of equal number then
+    give the t test of their means. draws="mean" compares unweighted means of unequal draws,
+    too; rank, moderated and permutation statistics are those of the means.
 
     A value at or below its own `lloq` (a column, or a number) is left-censored there, one at or
     above `uloq` right-censored. `censoring`: "tobit", maximum likelihood (between arms Wald z
@@ -141,6 +148,7 @@ def compare_panel(
         ci_level=ci_level,
         alternative=alternative,
         null=null,
+        draws=draws,
     )
     columns = PanelColumns(
         analyte=analyte,
@@ -187,7 +195,7 @@ def _check_arguments(
 ) -> None:
     is_parallel = options.design == "parallel"
     for name, given, wanted in (
-        ("visit", columns.draw, options.design == "paired"),
+        ("visit", columns.draw, not is_parallel),
         ("period", columns.period, options.design == "crossover"),
         ("sequence", columns.sequence, options.design == "crossover"),
         ("baseline", columns.baseline, is_parallel),
@@ -197,6 +205,8 @@ def _check_arguments(
             raise SpecError(f'{name}= does not apply to design="{options.design}".')
     if options.design == "crossover" and columns.period is None:
         raise SpecError('design="crossover" needs period=, the column of the period.')
+    if options.draws != "mixed" and columns.draw is None:
+        raise SpecError(f'draws="{options.draws}" is for several draws; name them by visit=.')
     if columns.baseline is None and columns.baseline_lloq is not None:
         raise SpecError("baseline_lloq= is given without baseline=.")
     if options.outcome == "change" and columns.baseline is None:

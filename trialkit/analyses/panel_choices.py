@@ -12,6 +12,7 @@ from trialkit.typing import Alternative
 
 __all__ = [
     "Censoring",
+    "Draws",
     "PanelAdjustment",
     "PanelDesign",
     "PanelOptions",
@@ -22,6 +23,7 @@ __all__ = [
 
 PanelDesign: TypeAlias = Literal["paired", "parallel", "crossover"]
 Censoring: TypeAlias = Literal["tobit", "half", "half-sqrt2", "ros", "drop"]
+Draws: TypeAlias = Literal["mixed", "mean"]
 Transform: TypeAlias = Literal["log2", "none"]
 PanelTest: TypeAlias = Literal["t", "welch", "wilcoxon"]
 Trend: TypeAlias = bool | Literal["level"]
@@ -60,6 +62,7 @@ class PanelOptions:
     ci_level: float
     alternative: Alternative
     null: float
+    draws: str = "mixed"
 
     def __post_init__(self) -> None:
         check_choice("design", self.design, DESIGNS)
@@ -68,6 +71,7 @@ class PanelOptions:
         check_choice("outcome", self.outcome, ("level", "change"))
         check_choice("test", self.test, ("t", "welch", "wilcoxon"))
         check_choice("adjust", self.adjust, ADJUSTMENTS)
+        check_choice("draws", self.draws, ("mixed", "mean"))
         check_level(self.ci_level)
         check_alternative(self.alternative)
         self._check_moderation()

@@ -13,7 +13,7 @@ from math import inf, nan
 import numpy as np
 from scipy import optimize, special
 
-from trialkit.analyses.panel_tobit import fit_within, has_several_draws
+from trialkit.analyses.panel_tobit import fit_within, several_in_a_cell
 from trialkit.analyses.panel_units import PanelUnits, condition_counts, condition_masks, only
 from trialkit.kernels.censored_mixed import CensoredMixed, censored_mixed
 from trialkit.kernels.censored_nested import CensoredNested
@@ -202,7 +202,7 @@ class _Profile:
     def top(self, kept: np.ndarray) -> float:
         """The supremum: the fit of the other condition alone, the empty one being certain."""
         chosen = kept[self.used]
-        if not (self.is_within and has_several_draws(self.y)):
+        if not (self.is_within and several_in_a_cell(self.y)):
             return self._flat(self.y, chosen)
         other = int(chosen.any(axis=(0, 2)).argmax())
         y, x = self.y[:, other], self.x[:, other]

@@ -27,6 +27,7 @@ __all__ = [
     "completed",
     "condition_counts",
     "condition_masks",
+    "has_several_draws",
     "make_units",
     "only",
     "only_subjects",
@@ -355,6 +356,12 @@ def condition_counts(units: PanelUnits, chosen: BoolArray) -> IntArray:
     by_unit = chosen.sum(axis=(2, 3))
     treated = by_unit @ units.labels.astype(np.int64)
     return np.column_stack([by_unit.sum(axis=1) - treated, treated]).astype(np.int64)
+
+
+def has_several_draws(units: PanelUnits) -> BoolArray:
+    """Analytes (m,) with two values of a subject under one condition."""
+    several = units.present.sum(axis=3) > 1
+    return np.asarray((several & units.used[:, :, None]).any(axis=(1, 2)))
 
 
 def only(units: PanelUnits, rows: IntArray) -> PanelUnits:
