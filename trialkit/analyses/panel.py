@@ -18,6 +18,7 @@ from trialkit.analyses.panel_choices import (
     PanelDesign,
     PanelOptions,
     PanelTest,
+    PlateEffect,
     Transform,
     Trend,
 )
@@ -48,6 +49,7 @@ def compare_panel(
     sequence: str | None = None,
     strata: Sequence[str] = (),
     plate: str | None = None,
+    plate_effect: PlateEffect = "fixed",
     baseline: str | None = None,
     outcome: Literal["level", "change"] = "level",
     covariates: Sequence[str] = (),
@@ -76,9 +78,11 @@ def compare_panel(
     Each contrast uses its own two conditions; p-values are adjusted within a contrast.
 
     design="paired" compares a subject's two conditions; "crossover" adjusts for `period`;
-    "parallel" compares arms, with `baseline` (transformed like the value) as covariate or,
-    with outcome="change", subtracted, and `covariates`, `strata` and `plate` adjusted for. A
-    baseline at or below `baseline_lloq` is half its limit (limit / sqrt 2 under "half-sqrt2").
+    "parallel" compares arms, with `baseline` (transformed like the value) as covariate or, with
+    outcome="change", subtracted, and `covariates`, `strata` and `plate` adjusted for
+    (plate_effect="random": a variance between three or more plates by REML, bounded at zero,
+    Kenward-Roger; not with censored values by "tobit"). A baseline at or below `baseline_lloq` is
+    half its limit (limit / sqrt 2 under "half-sqrt2").
 
     `visit` names several draws of a subject under a condition. They are taken by a mixed model
     (draws="mixed": random subject and subject-by-condition effects, REML with variances that may
@@ -149,6 +153,7 @@ def compare_panel(
         alternative=alternative,
         null=null,
         draws=draws,
+        plate_effect=plate_effect,
     )
     columns = PanelColumns(
         analyte=analyte,
@@ -170,8 +175,7 @@ def compare_panel(
     _check_arguments(columns, options, permutations)
     cells = _with_baseline_rule(read_cells(data, columns, transform=transform), censoring)
     units = tuple(
-        make_units(cells, columns, code, design=design, outcome=outcome)
-        for code in range(1, len(cells.conditions))
+        make_units(cells, columns, code, options) for code in range(1, len(cells.conditions))
     )
     fits = [fit_contrast(item, options) for item in units]
     notes = [*cells.notes, *_left_out(cells, units), *(note for f in fits for note in f.notes)]
@@ -207,6 +211,8 @@ def _check_arguments(
         raise SpecError('design="crossover" needs period=, the column of the period.')
     if options.draws != "mixed" and columns.draw is None:
         raise SpecError(f'draws="{options.draws}" is for several draws; name them by visit=.')
+    if options.plate_effect == "random" and columns.plate is None:
+        raise SpecError('plate_effect="random" needs plate=, the column of the plate.')
     if columns.baseline is None and columns.baseline_lloq is not None:
         raise SpecError("baseline_lloq= is given without baseline=.")
     if options.outcome == "change" and columns.baseline is None:

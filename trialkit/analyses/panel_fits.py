@@ -13,7 +13,7 @@ import numpy as np
 
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_detection import Detection, detections, exact_test, unestimable
-from trialkit.analyses.panel_mixed import mixed_fit, needs_mixed_model
+from trialkit.analyses.panel_mixed import mixed_fit, needs_mixed_model, random_plate_fit
 from trialkit.analyses.panel_moderation import Moderated, moderate
 from trialkit.analyses.panel_ranks import rank_estimate
 from trialkit.analyses.panel_ros import refuse_ros
@@ -115,6 +115,12 @@ def _route(found: Detection, n_censored: int, options: PanelOptions) -> str:
 
 def _refuse_combinations(routes: np.ndarray, options: PanelOptions) -> None:
     n_tobit = int(np.sum(routes == "tobit"))
+    if n_tobit and options.plate_effect == "random":
+        raise SpecError(
+            f'plate_effect="random" is not offered for the tobit fit that {n_tobit} analyte(s) '
+            'with censored values need; choose plate_effect="fixed" or censoring="half", '
+            '"half-sqrt2" or "drop".'
+        )
     if n_tobit and (options.moderated or options.test != "t"):
         asked = "moderated=True" if options.moderated else f'test="{options.test}"'
         why = "it replaces the likelihood"
@@ -166,7 +172,8 @@ def _least_squares(
         moderated = moderate(part, rows, plain, y, options)
         se, df = moderated.se, moderated.df_total
     for place in np.flatnonzero(mixed).tolist():
-        fit = mixed_fit(part, filled, place)
+        is_plate = part.random_plate is not None
+        fit = random_plate_fit(part, y, place) if is_plate else mixed_fit(part, filled, place)
         estimate[place], se[place], df[place] = fit.estimate, fit.se, fit.df
         problems[place] = fit.problem
     several = has_several_draws(part)
@@ -213,7 +220,9 @@ def _student(
 
 
 def _by_mixed_model(units: PanelUnits, options: PanelOptions, y: FloatArray) -> BoolArray:
-    """Analytes (m,) for the mixed model; SpecError where moderation would meet them."""
+    """Analytes (m,) for a mixed model; SpecError where moderation would meet them."""
+    if units.random_plate is not None:
+        return np.ones(len(units.analytes), dtype=np.bool_)
     if options.draws != "mixed" or not units.is_within or units.y.shape[3] == 1:
         return np.zeros(len(units.analytes), dtype=np.bool_)
     mixed = needs_mixed_model(units, y)
@@ -236,6 +245,11 @@ def _method(units: PanelUnits, options: PanelOptions, *, is_mixed: bool, several
     """Words on the fit of one analyte, with `several` draws in a condition or one."""
     if options.test == "welch":
         return "Welch t test, Welch-Satterthwaite df"
+    if units.random_plate is not None:
+        return (
+            "mixed model (random plate), REML, variance at zero or above, Kenward-Roger with "
+            "expected information"
+        )
     if is_mixed:
         period = ", period" if units.design == "crossover" else ""
         return (

@@ -1,4 +1,4 @@
-"""Several draws of a subject under a condition, by a mixed model of each analyte.
+"""Several draws of a subject under a condition, or several plates, by a mixed model each.
 
 Draws of a subject share an effect, and those under one condition another: the variance between
 a subject's conditions is what the difference is judged by, however many draws there are.
@@ -13,10 +13,11 @@ import numpy as np
 from trialkit.analyses.panel_units import PanelUnits
 from trialkit.errors import ConvergenceError, DataError
 from trialkit.kernels.linear import aliased_columns
+from trialkit.kernels.random_intercept import InterceptFit, fit_random_intercept
 from trialkit.kernels.variance_components import ComponentsFit, fit_components
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["MixedFit", "mixed_fit", "needs_mixed_model"]
+__all__ = ["MixedFit", "mixed_fit", "needs_mixed_model", "random_plate_fit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,26 @@ def mixed_fit(units: PanelUnits, y: FloatArray, row: int) -> MixedFit:
         return _none(str(problem))
 
 
-def _last_coefficient(fit: ComponentsFit) -> MixedFit:
+def random_plate_fit(units: PanelUnits, y: FloatArray, row: int) -> MixedFit:
+    """REML with a variance between plates, at zero or above; y (m, n) are the responses."""
+    if units.random_plate is None:
+        return _none("no plate")
+    used = ~np.isnan(y[row])
+    own = [] if units.own is None else [units.own[row][used]]
+    x = np.column_stack([units.nuisance[used], *own, units.effect[used]])
+    kept = ~aliased_columns(x)
+    if not kept[-1]:
+        return _none("the contrast is a combination of the columns adjusted for")
+    plates = np.unique(units.random_plate[used], return_inverse=True)[1].astype(np.int64)
+    try:
+        return _last_coefficient(
+            fit_random_intercept(x[:, kept], y[row][used], plates, bounded=True)
+        )
+    except (ConvergenceError, DataError) as problem:
+        return _none(str(problem).replace("subject", "plate"))
+
+
+def _last_coefficient(fit: ComponentsFit | InterceptFit) -> MixedFit:
     small = fit.small_sample(expected=True)
     chosen = np.zeros((1, fit.coef.size))
     chosen[0, -1] = 1.0

@@ -39,6 +39,7 @@ class ComparePanel(AnalysisSpec):
     sequence: Column | None = None
     strata: OneOrMoreColumns = ()
     plate: Column | None = None
+    plate_effect: Literal["fixed", "random"] = "fixed"
     baseline: Column | None = None
     outcome: Literal["level", "change"] = "level"
     covariates: OneOrMoreColumns = ()
