@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from trialkit.analyses.variance_ratio import variance_ratio
     from trialkit.data.npx import read_npx
     from trialkit.data.panel_reading import panel_long, read_luminex
+    from trialkit.data.period_means import period_means
     from trialkit.data.reading import read
     from trialkit.data.replicates import assay_cv, average_replicates
     from trialkit.data.writing import write_csv
@@ -129,6 +130,7 @@ __all__ = [
     "one_way_anova",
     "panel_long",
     "pattern_mixture",
+    "period_means",
     "phase_contrast",
     "pool_rubin",
     "pool_rubin_test",
@@ -205,6 +207,7 @@ _HOME = {
     "one_way_anova": "analyses.omnibus",
     "panel_long": "data.panel_reading",
     "pattern_mixture": "analyses.pattern_mixture",
+    "period_means": "data.period_means",
     "phase_contrast": "analyses.phase_contrast",
     "pool_rubin": "analyses.pool_rubin",
     "pool_rubin_test": "analyses.pool_rubin",

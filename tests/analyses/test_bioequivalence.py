@@ -193,3 +193,9 @@ def test_one_sequence_cannot_tell_products_from_periods() -> None:
     one = data[data["SEQ"] == data["SEQ"].iloc[0]]
     with pytest.raises(tk.DesignError, match="in one sequence only"):
         tk.rsabe(one, **PK)
+
+
+@pytest.mark.parametrize("limits", [None, 0.8, (0.8, 1.0, 1.25), ("a", "b"), (float("nan"), 1.25)])
+def test_limits_that_are_not_two_ratios(limits: Any) -> None:
+    with pytest.raises(tk.SpecError, match="two ratios around one"):
+        tk.bioequivalence(pk_data(), **PK, limits=limits)

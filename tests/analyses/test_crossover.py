@@ -255,9 +255,14 @@ def test_periods_need_an_order() -> None:
 
 def test_figures_are_drawn() -> None:
     found = fit()
-    assert len(found.plot_profiles().lines) == 12
+    assert len(found.plot_profiles().lines) == 12 + 2
     assert found.plot_period_means().get_xlabel() == "Period"
-    assert len(found.plot_paired().lines) == 13
+    assert found.plot_paired().get_xlabel() == "12 subjects"
+    late = trial()
+    late.loc[late.index[0], "AVAL"] = np.nan
+    assert fit(late).plot_paired().get_xlabel() == "11 subjects; 1 without a pair not drawn"
+    late.loc[late["ID"] == late["ID"].iloc[0], "AVAL"] = np.nan
+    assert fit(late).plot_paired().get_xlabel() == "11 subjects; 1 without a pair not drawn"
     assert found.plot_residuals().get_ylabel() == "Residual of AVAL"
     assert found.plot() is not None
     assert "12 subjects" in repr(found)

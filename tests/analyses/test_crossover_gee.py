@@ -147,7 +147,7 @@ def slow(
     inverse, variance = MEANS[family]
     beta, alpha = np.zeros(x.shape[1]), 0.0
     beta[0] = {"poisson": np.log(max(y.mean(), 0.1)), "binomial": 0.0, "gaussian": y.mean()}[family]
-    for _ in range(400):
+    for _ in range(80):
         mu = inverse(x @ beta + offset)
         v = variance(mu)
         slope = (v if family != "gaussian" else np.ones_like(mu))[:, None] * x
@@ -463,6 +463,8 @@ def test_the_text_says_what_was_done() -> None:
         ({"correlation": "ar1"}, "correlation='ar1' is not offered"),
         ({"event": 2}, "event= is for family='binomial'"),
         ({"category_order": [1, 2]}, "category_order= is for family='ordinal'"),
+        ({"period_effect": "no"}, "period_effect='no' is not offered; allowed: True, False"),
+        ({"exposure": "COUNT"}, "exposure='COUNT' is the outcome itself"),
         ({"carryover": "maybe"}, "carryover='maybe' is not offered"),
     ],
 )
@@ -560,3 +562,6 @@ def test_a_correlation_that_no_covariance_has_raises() -> None:
     data = data[~(short & (data["PERIOD"] == 3))]
     with pytest.raises(ConvergenceError, match=r"working correlation is -0.*outside -0.5 to 1"):
         gee(data, "gaussian", period_effect=False, sequence_effect=False)
+    # Its naive covariance has no square roots: that is no reason to stop earlier, with a warning.
+    with pytest.raises(ConvergenceError, match="there is no such covariance"):
+        gee(trial(7, seed=6, lost=0.2), "gaussian")

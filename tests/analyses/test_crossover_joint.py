@@ -102,7 +102,7 @@ def dense_model(data: pd.DataFrame, sigma: np.ndarray) -> DenseModel:
 
 
 def test_kenward_roger_of_the_likelihood_written_out() -> None:
-    data = trial(seed=5, missing=0.1)
+    data = trial(n=11, seed=5, missing=0.1)
     model = fit(data)
     assert model.columns[:4] == ("Intercept", "treatment[T.LDN]", "period[T.2]", "sequence[T.BA]")
     dense = dense_model(data, model.covariance.to_numpy())

@@ -160,3 +160,14 @@ def test_refusals() -> None:
         rank(data.assign(AVAL=1.0))
     with pytest.raises(tk.DataError, match="sums of both periods of 'AVAL' are 2 in all"):
         rank(data.assign(AVAL=1.0), effect="carryover")
+    for unadjusted in ({"period_adjusted": False}, {}):
+        with pytest.raises(tk.SpecError, match="near_ties='x' is not offered"):
+            rank(data, near_ties="x", **unadjusted)
+        with pytest.raises(tk.SpecError, match="exact='yes' is not offered; allowed: True, False"):
+            rank(data, exact="yes", **unadjusted)
+    with pytest.raises(tk.SpecError, match="continuity=0 is not offered"):
+        rank(data, continuity=0)
+    with pytest.raises(
+        tk.SpecError, match="period_adjusted=1 is not offered; allowed: True, False"
+    ):
+        rank(data, period_adjusted=1)

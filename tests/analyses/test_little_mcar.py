@@ -102,5 +102,16 @@ def test_what_is_refused() -> None:
     with pytest.raises(tk.DataError, match="4 subjects for 3 visits: too few"):
         tk.little_mcar(data[data["ID"] < 4], **CALL)
     flat = data.assign(AVAL=data["AVAL"].where(data["WEEK"] != 4, 6.0))
+    rng = np.random.default_rng(1)
+    first = rng.normal(size=30)
+    repeated = pd.DataFrame(
+        {
+            "ID": np.tile(np.arange(30), 3),
+            "WEEK": np.repeat([4, 8, 12], 30),
+            "AVAL": np.concatenate([first, first, np.where(first > 1, np.nan, 2 * first)]),
+        }
+    )
+    with pytest.raises(tk.DataError, match="Arm 'all': A visit repeats others exactly"):
+        tk.little_mcar(repeated, outcome="AVAL", subject="ID", visit="WEEK")
     with pytest.raises(tk.DataError, match="constant at visit 4"):
         tk.little_mcar(flat, **CALL)

@@ -251,7 +251,7 @@ def test_direction_and_reference() -> None:
     factor=st.sampled_from([1e-3, 1e4]),
     variances=st.sampled_from(["common", "by-subject"]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_rows_and_units(seed: int, factor: float, variances: Any) -> None:
     data = series(seed=seed)
     mixed = data.assign(PAIN=data["PAIN"] * factor + 10 * factor).sample(frac=1, random_state=seed)
@@ -362,8 +362,8 @@ def test_the_text_and_the_figure() -> None:
         "subject, residual variance of each subject"
     )
     assert ours.contrasts().single().method == (
-        f"{ours.method}; two-stage random-effects mean, tau2 by REML, Hartung-Knapp "
-        "(untruncated), t with k - 1 df"
+        f"{ours.method}; two-stage random-effects mean, first-stage variances taken for known, "
+        "tau2 by REML, Hartung-Knapp (untruncated), t with k - 1 df"
     )
     labels = [t.get_text() for t in ours.plot().get_yticklabels()]
     assert labels == [*ours.by_subject().keys["subject"], "Mean", "Prediction"]
@@ -385,6 +385,7 @@ def test_the_text_and_the_figure() -> None:
         ({"tau2": "ml"}, "tau2='ml' is not offered; allowed: reml, paule-mandel, dersimonian"),
         ({"ci": "t"}, "ci='t' is not offered; allowed: hksj, normal"),
         ({"correlation": "cs"}, "correlation='cs' is not offered; allowed: independent, ar1"),
+        ({"log": "no"}, "log='no' is not offered; allowed: True, False"),
         ({"trend": True}, "trend=True needs period="),
         ({"correlation": "ar1"}, "correlation='ar1' needs period="),
         (
@@ -415,6 +416,10 @@ def test_data_that_cannot_be_analysed() -> None:
         fit(data.assign(TRT=data["TRT"].where(data.index != 4)))
     with pytest.raises(DataError, match="Column 'PAIN' has no value in"):
         fit(data.assign(PAIN=np.nan))
+    with pytest.raises(DataError, match="'ID' holds values that are not labels"):
+        fit(data.assign(ID=[[i] for i in data["ID"]]))
+    with pytest.raises(SpecError, match="alternative='x' is not offered"):
+        fit(data[data["ID"] == "P0"]).contrasts(alternative="x")
     with pytest.raises(DataError, match=r"The order of the periods.*period_order="):
         fit(data.assign(WEEK="w" + data["WEEK"].astype(str)), period="WEEK")
 

@@ -123,7 +123,7 @@ def diary(n: int = 6, days: int = 20) -> pd.DataFrame:
 
 def contrast(data: pd.DataFrame, **choices: Any) -> PhaseFit:
     given = {"reference": "Placebo", "phase_order": ["Placebo", "LDN"], **choices}
-    return tk.phase_contrast(data, **ROLES, **given)
+    return tk.phase_contrast(data, **{**ROLES, **given})
 
 
 def test_independent_days_on_complete_data_are_the_fixed_subject_analysis() -> None:
@@ -192,6 +192,54 @@ def test_refusals() -> None:
         contrast(data.assign(AVAL=np.nan))
 
 
+def two_phases(drop: np.ndarray, seed: int) -> pd.DataFrame:
+    """Eight subjects, 14 days of placebo and 42 of a drug that lowers day d of it by `drop[d]`."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for subject in range(8):
+        error = rng.normal(0, 6)
+        level = rng.normal(60, 10)
+        for day in range(56):
+            error = 0.5 * error + rng.normal(0, 6 * np.sqrt(0.75))
+            effect = drop[day - 14] if day >= 14 else 0.0
+            phase = "Placebo" if day < 14 else "LDN"
+            rows.append((subject, phase, day, level - effect + error))
+    return pd.DataFrame(rows, columns=["USUBJID", "APHASE", "ADY", "AVAL"])
+
+
+def of_diary(data: pd.DataFrame, **options: Any) -> PhaseFit:
+    order = ["Placebo", "LDN"]
+    return tk.phase_contrast(data, **ROLES, reference="Placebo", phase_order=order, **options)
+
+
+def test_a_gradual_change_is_noted_and_a_step_is_not() -> None:
+    gradual = np.minimum(np.arange(42), 28.0)
+    fit = of_diary(two_phases(gradual, seed=11))
+    (note,) = [text for text in fit.contrasts().notes if "step" in text]
+    row = fit.contrasts().single()
+    data = two_phases(gradual, seed=11)
+    means = data.groupby(["USUBJID", "APHASE"])["AVAL"].mean().unstack()
+    plain = (means["LDN"] - means["Placebo"]).mean()
+    apart = abs(row.estimate - plain) / row.se
+    assert f"{row.estimate:.4g} with correlated days, {plain:.4g} as the plain" in note
+    assert f"{apart:.1f} standard errors apart" in note
+    assert note.startswith("LDN - Placebo: ")
+    assert not any(
+        "step" in text for text in of_diary(two_phases(np.full(42, 15.0), seed=11)).notes
+    )
+    # Independent errors take nothing for autocorrelation: that fit is the plain difference.
+    independent = of_diary(data, correlation="independent")
+    assert independent.contrasts().single().estimate == pytest.approx(plain, rel=1e-9)
+    assert not any("step" in text for text in independent.notes)
+
+
+def test_phases_of_different_subjects_are_refused() -> None:
+    data = two_phases(np.minimum(np.arange(42), 28.0), seed=11)
+    apart = data[(data["USUBJID"] < 4) == (data["APHASE"] == "LDN")]
+    with pytest.raises(tk.DesignError, match="No subject has two phases of column 'APHASE'"):
+        of_diary(apart)
+
+
 def test_phases_in_different_orders_are_a_crossover() -> None:
     data = diary()
     turned = data["USUBJID"] == 1
@@ -205,3 +253,17 @@ def test_phases_in_different_orders_are_a_crossover() -> None:
     assert len(contrast(back, correlation="independent").frame()) == len(
         contrast(diary(), correlation="independent").frame()
     )
+
+
+def test_roles_that_cannot_be() -> None:
+    data = diary()
+    with pytest.raises(tk.SpecError, match="random_subject='no' is not offered"):
+        contrast(data, random_subject="no")
+    with pytest.raises(tk.SpecError, match="are four columns; got ADY"):
+        contrast(data, outcome="ADY")
+    with pytest.raises(tk.SpecError, match="is the column of the phases itself"):
+        contrast(data, phase_order="APHASE")
+    with pytest.raises(tk.SpecError, match="phase_order=5 is neither a list"):
+        contrast(data, phase_order=5)
+    with pytest.raises(tk.DataError, match="values that are not labels"):
+        contrast(data.assign(USUBJID=[[i] for i in data["USUBJID"]]))

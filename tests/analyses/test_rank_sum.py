@@ -208,3 +208,10 @@ def test_refusals() -> None:
     big = arm_frame(P=np.arange(600.0), D=np.arange(600.0) + 0.5)
     with pytest.raises(tk.SpecError, match="600 and 600 subjects would take too long; use"):
         tk.rank_sum(big, outcome="CHG", arm="ARM", reference="P", exact=True)
+
+
+@pytest.mark.parametrize("choice", [{"exact": "yes"}, {"continuity": 1}])
+def test_choices_of_yes_or_no(choice: dict[str, object]) -> None:
+    data = arm_frame(D=[4.0, 5.0, 6.0], P=[1.0, 2.0, 3.0])
+    with pytest.raises(tk.SpecError, match="allowed: True, False, None"):
+        tk.rank_sum(data, outcome="CHG", arm="ARM", reference="P", **choice)  # type: ignore[arg-type]

@@ -87,6 +87,10 @@ def test_a_list_places_the_visits_and_must_place_them_all() -> None:
         visit_levels(frame, "AVISIT", ["Baseline", "Week 2"])
     with pytest.raises(SpecError, match="'Week 2' twice"):
         visit_levels(frame, "AVISIT", ["Week 2", "Week 2"])
+    with pytest.raises(SpecError, match="visit_order=3 is neither a list of labels nor the name"):
+        visit_levels(frame, "AVISIT", 3)  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="is the column of the visits itself"):
+        visit_levels(frame, "AVISIT", "AVISIT")
 
 
 def test_a_given_order_overrides_the_columns_own() -> None:

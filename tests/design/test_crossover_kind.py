@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -69,3 +71,31 @@ def test_one_deviating_subject_is_a_finding_and_not_another_design() -> None:
     report = tk.check(frame, DESIGN)
     assert report.frame()["subject"].unique().tolist() == ["AB0"]
     assert "Design seen: AB/BA" in " ".join(report.notes)
+
+
+def test_a_diary_has_several_rows_a_period_and_one_a_day() -> None:
+    days = pd.DataFrame(
+        [
+            {"ID": f"{seq}{i}", "SEQ": seq, "PER": k + 1, "TRT": seq[k], "DAY": day}
+            for seq in ("AB", "BA")
+            for i in range(3)
+            for k in range(2)
+            for day in (1, 2, 3)
+        ]
+    )
+    assert set(tk.check(days, DESIGN).frame()["rule"]) == {"duplicate-subject-period"}
+    design = replace(DESIGN, measurement="DAY")
+    sound = tk.check(days, design)
+    assert len(sound) == 0
+    assert "Design seen: AB/BA" in " ".join(sound.notes)
+    (twice,) = (
+        tk.check(days.assign(DAY=days["DAY"].replace({2: 1})), design)
+        .frame()
+        .to_dict("records")[:1]
+    )
+    assert (twice["rule"], twice["count"]) == ("duplicate-subject-period", 2)
+    assert "at period 1 that share a DAY" in twice["message"]
+    lost = tk.check(days.assign(DAY=days["DAY"].where(days.index != 4)), design).frame()
+    assert lost["rule"].tolist() == ["missing-measurement"]
+    other = tk.check(days.assign(TRT=["B", *days["TRT"][1:]]), design).frame()
+    assert other["rule"].tolist() == ["treatment-against-sequence"]

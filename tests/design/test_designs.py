@@ -84,6 +84,7 @@ def test_a_parallel_design_refuses(changes: dict[str, object], message: str) -> 
         ({"sequence": ""}, "sequence is the name of a column"),
         ({"treatment": "SEQ"}, "'SEQ' is both sequence and treatment"),
         ({"outcome": "PERIOD"}, "'PERIOD' is both period and outcome"),
+        ({"measurement": "PERIOD"}, "'PERIOD' is both period and measurement"),
         ({"reference": None}, "reference is a label of the data"),
         ({"period_order": ["one", "one"]}, "period_order gives one more than once"),
     ],

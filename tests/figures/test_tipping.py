@@ -30,6 +30,18 @@ def test_map_has_the_grid_the_border_and_the_hatching() -> None:
     axes.figure.canvas.draw()
 
 
+def test_a_map_without_any_conclusion_is_hatched_to_its_borders() -> None:
+    p = np.full((2, 1), 0.5)
+    axes = tipping_map(
+        x=[3], y=[0, 1], p_value=p, is_concluded=p < 0.05, border_x=[], border_y=[], alpha=0.05
+    )
+    hatched = axes.collections[1]
+    assert "////" in hatched.hatches
+    box = hatched.get_datalim(axes.transData)
+    np.testing.assert_allclose([box.x0, box.x1, box.y0, box.y1], [2.5, 3.5, -0.5, 1.5])
+    axes.figure.canvas.draw()
+
+
 def test_map_of_one_conclusion_everywhere_needs_no_border() -> None:
     p = np.full((2, 2), 1e-9)
     axes = tipping_map(

@@ -24,7 +24,9 @@ from trialkit.analyses.n_of_1_fit import NOf1Fit
 from trialkit.analyses.phase_contrast import PhaseFit
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm.structures import STRUCTURES
+from trialkit.kernels.reference_means import STRATEGIES as IMPUTATION_STRATEGIES
 from trialkit.plan import AnalysisSpec, load_plan, run_plan
+from trialkit.plan.estimand import STRATEGIES as ESTIMAND_STRATEGIES
 from trialkit.plan.fields import Formula, Model, OneOrMoreColumns, named_columns
 from trialkit.plan.methods import METHODS
 
@@ -35,6 +37,8 @@ NOT_IN_PLANS = {
     "crossover": {"visits"},  # periods are not visits
     "phase_contrast": {"visits"},
 }
+# Arguments that a plan has and the public function has not: what is done to the rows first.
+ONLY_IN_PLANS = {"crossover": {"measurements"}, "crossover_rank": {"measurements"}}
 # Functions whose arguments a method takes, beside the public function of its name.
 AFTER_THE_FIT = {
     "ancova": LinearEstimates.contrasts,
@@ -52,14 +56,17 @@ RENAMED = {
     MmrmFit.contrasts: {"weights": "lsmeans_weights"},
     tk.reference_based: {"method": "likelihood"},
     tk.tipping_point: {"method": "likelihood"},
+    tk.compare_variances: {"method": "likelihood"},
     tk.bioequivalence: {"method": "ema_method", "ci_level": "interval_level"},
 }
 # Their own tests are in test_methods_crossover.py: the tiny trial is a parallel one.
 CROSSOVER = {
     *("crossover", "crossover_rank", "crossover_binary", "crossover_gee"),
     *("bioequivalence", "rsabe", "phase_contrast", "n_of_1"),
-    *("reference_based", "tipping_point", "pattern_mixture"),  # test_imputation_methods
-    "locf_sensitivity",  # test_imputation_methods
+    # test_imputation_methods
+    *("reference_based", "tipping_point", "pattern_mixture", "compare_variances"),
+    *("crossover_reference_based", "locf_sensitivity"),
+    *("consort", "missing_patterns", "intercurrent_events"),  # test_participation_methods
 }
 COMMON = set(AnalysisSpec.model_fields)
 
@@ -84,7 +91,8 @@ def public_arguments(method: str) -> dict[str, inspect.Parameter]:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_is_a_public_name_and_takes_its_arguments(method: str) -> None:
     spec = METHODS[method].spec
-    assert set(spec.model_fields) - COMMON == set(public_arguments(method))
+    own = set(spec.model_fields) - COMMON - ONLY_IN_PLANS.get(method, set())
+    assert own == set(public_arguments(method))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -117,13 +125,20 @@ def test_choices_are_those_of_the_function(method: str) -> None:
             named = RENAMED.get(function, {}).get(name, name)
             hints.setdefault(named, eval(text, with_pandas) if isinstance(text, str) else text)
     for name, field in METHODS[method].spec.model_fields.items():
-        if name not in COMMON:
+        if name not in COMMON | ONLY_IN_PLANS.get(method, set()):
             allowed = CHECKED_WHEN_RUN.get((method, name)) or choices(hints[name])
             assert choices(field.annotation) == allowed, name
 
 
 # The public function takes any text here and checks it when it runs.
-CHECKED_WHEN_RUN = {("mmrm", "covariance"): {*STRUCTURES, *SHORT_NAMES}}
+CHECKED_WHEN_RUN: dict[tuple[str, str], set[Any]] = {
+    ("mmrm", "covariance"): {*STRUCTURES, *SHORT_NAMES},
+    ("intercurrent_events", "strategies"): set(ESTIMAND_STRATEGIES),
+    **{
+        (method, "events"): set(IMPUTATION_STRATEGIES)
+        for method in ("reference_based", "tipping_point", "compare_variances")
+    },
+}
 
 
 def test_the_methods_are_those_of_this_version() -> None:
@@ -322,6 +337,11 @@ def test_columns_are_found_in_every_kind_of_argument() -> None:
         ("one", "B"),
         ("two", "C"),
     ]
+
+    class Outer(Model):
+        part: Kinds
+
+    assert list(named_columns(Outer(part=Kinds(one="A")))) == [("part.one", "A")]
     with pytest.raises(ValidationError):
         TypeAdapter(Formula).validate_python("A ~ B**2")
 

@@ -10,6 +10,7 @@ import pytest
 
 import trialkit as tk
 from trialkit.plan import load_plan, run_plan
+from trialkit.plan.checking import check_plan
 
 HEAD = """[plan]
 title = "A tiny crossover"
@@ -96,6 +97,60 @@ def test_variances_by_treatment(tmp_path: Path) -> None:
     fit = tk.crossover(frame, **ROLES, variances="by-treatment")
     same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
     same(run.table("one", "variance").frame(), fit.variance(ci_level=0.9).frame())
+
+
+def diary() -> pd.DataFrame:
+    """Five days in every period of `data`, some without an outcome."""
+    days = data().loc[lambda d: d.index.repeat(5)].reset_index(drop=True)
+    number = np.arange(len(days))
+    days["ADY"] = 1 + number % 5 + 20 * (days["PERIOD"] - 1)
+    days["AVAL"] = (days["AVAL"] + np.sin(number)).where(number % 7 > 0)
+    return days
+
+
+def test_days_are_reduced_to_period_means(tmp_path: Path) -> None:
+    keep, days = ["SEQ", "TRTA"], {"day": "ADY", "last": 3, "minimum": 2}
+    means = tk.period_means(
+        diary(), outcome="AVAL", subject="USUBJID", period="PERIOD", keep=keep, **days
+    )
+    more = 'measurements = { day = "ADY", last = 3, minimum = 2 }'
+    run = planned(tmp_path, diary(), "crossover", more)
+    table = run.table("one")
+    fit = tk.crossover(means, **ROLES)
+    same(
+        table.frame().drop(columns="method"),
+        fit.contrasts(ci_level=0.9).frame().drop(columns="method"),
+    )
+    assert table.single().method == f"{fit.method}; means of the last 3 day(s) of a period"
+    assert table.notes[-1].startswith("AVAL is the mean of the last 3 day(s) of the period (ADY): ")
+    assert run.table("one", "type3").notes[-1] == table.notes[-1]
+    run = planned(tmp_path, diary(), "crossover_rank", more)
+    expected = tk.crossover_rank(means, **ROLES, ci_level=0.9).single()
+    assert run.table("one", "estimates").single().p_value == expected.p_value
+    with pytest.raises(tk.SpecError, match=r"measurements.day: no column 'DAY'"):
+        planned(tmp_path, diary(), "crossover", 'measurements = { day = "DAY" }')
+    both = 'measurement = "ADY"\nmeasurements = { day = "ADY" }'
+    with pytest.raises(tk.SpecError, match="give one of them"):
+        planned(tmp_path, diary(), "crossover", both)
+
+
+def test_a_diary_is_sound_where_the_design_names_its_day(tmp_path: Path) -> None:
+    more = 'measurements = { day = "ADY" }'
+    planned(
+        tmp_path,
+        diary(),
+        "crossover",
+        more,
+        head=HEAD.replace("outcome", 'measurement = "ADY"\noutcome'),
+    )
+    assert check_plan(tmp_path / "plan.toml") == ()
+
+
+def test_measurements_may_be_analysed_themselves(tmp_path: Path) -> None:
+    frame = diary().assign(DAY=lambda d: d["ADY"] - 20 * (d["PERIOD"] - 1))
+    run = planned(tmp_path, frame, "crossover", 'measurement = "DAY"')
+    fit = tk.crossover(frame, **ROLES, measurement="DAY")
+    same(run.table("one").frame(), fit.contrasts(ci_level=0.9).frame())
 
 
 def test_ranks_and_binary(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def study() -> object:
 
 
 def test_it_has_data_and_a_plan_and_no_figures(study: object) -> None:
-    assert set(study.data) == {"adsl", "adqs"}
+    assert set(study.data) == {"adsl", "adqs", "adice"}
     assert study.figures.empty
     assert "informative_dropout" not in tk.studies.names()
     assert "-1.0" in study.readme
@@ -75,8 +75,12 @@ def test_analyses_that_take_the_unseen_differently_disagree() -> None:
 def test_its_plan_runs_and_finds_what_was_built_in(study: object) -> None:
     run = run_plan(study.plan)
     assert not run.failed
-    drawn = [one for one in run.analyses if "tests" not in list(one.tables)[:1]]
-    assert len(plan_figures(run)) == len(drawn)
+    drawn = {
+        number
+        for number, one in enumerate(run.analyses, start=1)
+        if "tests" not in list(one.tables)[:1]
+    }
+    assert {int(name.split("-")[1]) for name in plan_figures(run)} == drawn
     events = run.table("adverse events").single()
     assert events.estimate > 0
     assert events.ci_low > 0
@@ -87,6 +91,23 @@ def test_its_plan_runs_and_finds_what_was_built_in(study: object) -> None:
     assert pain.ci_low < made.TRUE_DIFFERENCE < pain.ci_high
     gray = run.table("Gray").where(cause="LACK OF EFFICACY").tests[0]
     assert gray.p_value < 0.01
+    # A subject without an outcome at week 12 has left, and the table of events says so.
+    carried = run.table("last value carried forward (sensitivity only)").where(visit="Week 12")
+    assert run.table("last value in the trial").single().estimate == pytest.approx(
+        carried.single().estimate, rel=1e-12
+    )
+    jumps = run.table("jump to reference").where(visit="Week 12")
+    answers = [
+        run.table("completers").single().estimate,
+        carried.single().estimate,
+        pain.estimate,
+        jumps.where(strategy="j2r").single().estimate,
+        run.table("leaving counts as no change").single().estimate,
+    ]
+    assert np.ptp(answers) > 0.2
+    assert jumps.where(strategy="mar").single().estimate == pytest.approx(pain.estimate, abs=1e-6)
+    tipped = run.table("tipping point").frame()
+    assert 0 < tipped["is_concluded"].mean() < 1
 
 
 def test_patterns_are_monotone(study: object) -> None:
@@ -121,5 +142,17 @@ def test_plans_of_the_published_trials_count_who_stopped() -> None:
     row = final.table("stopped for adverse events").frame().iloc[0]
     assert (row["x"], row["n_arm"], row["x_ref"], row["n_ref"]) == (4, 49, 3, 50)
     assert len(final.table("treatment stopped", "differences")) == 3
-    innova = run_plan(tk.studies.load("innova2026").plan).table("left the trial")
-    assert innova.where(reason="ANY").frame()["n"].tolist() == [1, 1]
+    stopped = final.table("mixed model", "intercurrent").frame()
+    assert stopped["n_subjects"].tolist() == [4, 5]
+    assert (stopped["n_missing"] == 0).all()
+    aside = final.table("sensitivity, jump to reference after a stop").where(visit="Week 12")
+    assert aside.where(strategy="j2r").single().estimate != pytest.approx(
+        final.table("mixed model").where(visit="Week 12").single().estimate, abs=1e-3
+    )
+    innova = run_plan(tk.studies.load("innova2026").plan)
+    assert innova.table("left the trial").where(reason="ANY").frame()["n"].tolist() == [1, 1]
+    assert innova.analysis("mixed model").events[-1] == (
+        "2 subjects with an event have no row in these data."
+    )
+    both = innova.table("sensitivity, imputation").frame().groupby("visit", observed=True)
+    assert (both["estimate"].agg(np.ptp) < 1e-9).all()

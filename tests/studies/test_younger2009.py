@@ -85,6 +85,11 @@ def test_all_days_show_less_than_the_last_week(run: PlanRun) -> None:
         for name in ("last week of each phase", "every day")
     )
     assert week.estimate < every.estimate < 0
+    said = {
+        name: any("modelled as a step" in note for note in run.table(f"diary, {name}").notes)
+        for name in ("last week of each phase", "every day")
+    }
+    assert said == {"last week of each phase": False, "every day": True}
     paired = run.table("reduction, phases compared").single()
     width = (paired.ci_high - paired.ci_low) / paired.estimate
     assert abs((week.ci_high - week.ci_low) / week.estimate) < width

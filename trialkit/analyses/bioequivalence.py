@@ -177,10 +177,13 @@ def _limits(limits: tuple[float, float] | str, s2: float) -> tuple[float, float]
             return USUAL_LIMITS
         width = REGULATORY_CONSTANT * sqrt(min(s2, log1p(CAPPED_AT**2)))
         return exp(-width), exp(width)
-    low, high = limits
+    try:
+        low, high = (float(limit) for limit in limits)
+    except (TypeError, ValueError):
+        low, high = nan, nan
     if not 0 < low < 1 < high < inf:
         raise SpecError(f"limits={limits!r} must be two ratios around one, such as (0.80, 1.25).")
-    return float(low), float(high)
+    return low, high
 
 
 def _one_sided(row: Estimate, limit: float, alternative: Literal["less", "greater"]) -> float:

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
-from trialkit.analyses.cox import chosen_causes, log_ratio_rows
+from trialkit.analyses.cox import chosen_causes
+from trialkit.analyses.cox_table import log_ratio_rows, undefined_ratios
 from trialkit.analyses.event_times import (
     cause_codes,
+    checked_times,
     event_times,
     names_of,
     regression_frame,
@@ -21,12 +23,13 @@ from trialkit.analyses.event_times import (
 )
 from trialkit.analyses.kaplan_meier import INTERVALS, level_estimate
 from trialkit.data.vectors import number_vector, require_frame, require_one_row_each
-from trialkit.errors import DataError
+from trialkit.errors import ConvergenceError, DataError
 from trialkit.kernels.competing_risks import Incidence
 from trialkit.kernels.competing_risks import cumulative_incidence as incidence_of
 from trialkit.kernels.competing_risks import gray_test as gray_of
 from trialkit.kernels.fine_gray import fine_gray_fit
 from trialkit.kernels.life_table import probability_limits
+from trialkit.kernels.near_times import meant_time, tied_times
 from trialkit.results import Estimate, EstimateTable, TestTable, check_level
 from trialkit.results.tables import TestResult
 from trialkit.typing import FloatArray, IntArray
@@ -102,6 +105,7 @@ def cumulative_incidence(
         reference=reference,
         subject=subject,
     )
+    asked = None if times is None else sorted(checked_times(times))
     rows: list[Estimate] = []
     columns: dict[str, list[object]] = {name: [] for name in ("cause", "arm", "time", "n_event")}
     for number, label in enumerate(found.causes, start=1):
@@ -109,12 +113,13 @@ def cumulative_incidence(
             own = found.of_arm(code)
             own_time, own_cause = found.time[own], found.cause[own]
             curve = incidence_of(own_time, own_cause, number)
-            last = _known_until(own_time, own_cause)
-            for moment in curve.time.tolist() if times is None else sorted(times):
-                n_event = int(np.sum((own_cause == number) & (own_time <= moment)))
+            last, distinct = _known_until(own_time, own_cause), np.unique(own_time)
+            for moment in curve.time.tolist() if asked is None else asked:
+                at = meant_time(moment, distinct)
+                n_event = int(np.sum((own_cause == number) & (own_time <= at)))
                 rows.append(
                     _incidence_row(
-                        curve, f"{label}, {arm_label}", moment, last, own_time.size, ci, ci_level
+                        curve, f"{label}, {arm_label}", at, last, own_time.size, ci, ci_level
                     )
                 )
                 for name, value in zip(
@@ -225,7 +230,8 @@ def fine_gray(
     `cause_specific`. A ratio below one goes with a lower cumulative incidence of that reason,
     the others at play; it is not a rate among those still in the trial. The censoring curve is
     that of all arms together and the errors are Fine and Gray's robust ones, as R's cmprsk;
-    extra `se_naive` has the inverse information.
+    extra `se_naive` has the inverse information. Among several, a cause whose model has no
+    maximum (none in some arm) is a row with a `status`.
 
     Reference: Fine & Gray (1999), doi:10.1080/01621459.1999.10474144.
 
@@ -253,27 +259,34 @@ def fine_gray(
     names = list(model.columns[1:])
     rows: list[Estimate] = []
     columns: dict[str, list[object]] = {n: [] for n in ("cause", "term", "n_event", "se_naive")}
-    for label in chosen_causes(all_causes, causes, cause):
-        number = all_causes.index(label) + 1
-        fit = fine_gray_fit(
-            time=model.response,
-            cause=codes[model.rows],
-            of=number,
-            x=np.asarray(model.matrix[:, 1:]),
-            names=names,
-        )
-        rows += log_ratio_rows(
-            names,
-            fit.coef,
-            np.sqrt(np.diag(fit.vcov)),
-            n=model.n,
-            ci_level=ci_level,
-            method=f"Fine-Gray ({label}), robust errors",
-        )
+    wanted = chosen_causes(all_causes, causes, cause)
+    for label in wanted:
+        is_cause = codes[model.rows] == all_causes.index(label) + 1
+        method = f"Fine-Gray ({label}), robust errors"
+        try:
+            if not is_cause.any():
+                raise DataError(f"No event of {label!r} among the {model.n} analysed rows.")
+            fit = fine_gray_fit(
+                time=tied_times(model.response),
+                cause=codes[model.rows],
+                of=all_causes.index(label) + 1,
+                x=np.asarray(model.matrix[:, 1:]),
+                names=names,
+            )
+            naive = np.sqrt(np.diag(fit.naive_vcov)).tolist()
+            errors = np.sqrt(np.diag(fit.vcov))
+            rows += log_ratio_rows(
+                names, fit.coef, errors, n=model.n, ci_level=ci_level, method=method
+            )
+        except (ConvergenceError, DataError) as problem:
+            if len(wanted) == 1:
+                raise
+            naive = [np.nan] * len(names)
+            rows += undefined_ratios(names, problem, n=model.n, method=method, ci_level=ci_level)
         columns["cause"] += [label] * len(names)
         columns["term"] += names
-        columns["n_event"] += [int(np.sum(codes[model.rows] == number))] * len(names)
-        columns["se_naive"] += np.sqrt(np.diag(fit.naive_vcov)).tolist()
+        columns["n_event"] += [int(is_cause.sum())] * len(names)
+        columns["se_naive"] += naive
     fixed = {name: tuple(values) for name, values in columns.items()}
     return EstimateTable(
         estimates=tuple(rows),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from trialkit.analyses.choices import check_choice
+from trialkit.analyses.cox_table import CoxTable, log_ratio_rows, undefined_ratios
 from trialkit.analyses.event_times import (
     cause_codes,
     event_flags,
@@ -21,94 +19,16 @@ from trialkit.analyses.event_times import (
 )
 from trialkit.data.model_frame import ModelFrame
 from trialkit.data.vectors import number_vector, require_frame, require_one_row_each, stratum_codes
-from trialkit.errors import DataError, SpecError
-from trialkit.kernels.cox import CoxFit, cox_fit
-from trialkit.kernels.proportional_hazards import (
-    TRANSFORMS,
-    baseline_hazard,
-    score_tests_of_time,
-)
-from trialkit.results import Estimate, EstimateTable, TestTable, check_alternative, check_level
-from trialkit.results.tables import TestResult
-from trialkit.typing import Alternative, BoolArray, FloatArray, IntArray
+from trialkit.errors import ConvergenceError, DataError, SpecError
+from trialkit.kernels.cox import cox_fit
+from trialkit.kernels.near_times import tied_times
+from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
+from trialkit.typing import Alternative, BoolArray, IntArray
 
-__all__ = ["CoxTable", "cause_specific", "cox", "log_ratio_rows"]
+__all__ = ["cause_specific", "chosen_causes", "cox"]
 
 TIES = ("efron", "breslow", "exact")
 Ties = Literal["efron", "breslow", "exact"]
-Transform = Literal["km", "rank", "identity", "log"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class CoxTable(EstimateTable):
-    """Hazard ratios, key `term`, with the tests and curves that belong to the fit."""
-
-    fit: CoxFit
-    term_columns: tuple[tuple[str, tuple[int, ...]], ...]
-    stratum_labels: tuple[str, ...]
-
-    @property
-    def log_likelihood(self) -> float:
-        """Log partial likelihood at the estimate."""
-        return self.fit.log_likelihood
-
-    @property
-    def log_likelihood_null(self) -> float:
-        """Log partial likelihood with every coefficient zero."""
-        return self.fit.log_likelihood_null
-
-    def tests(self) -> TestTable:
-        """Likelihood ratio, Wald and score tests that no covariate matters, key `test`."""
-        coef, vcov = self.fit.coef, self.fit.vcov
-        statistics = {
-            "likelihood-ratio": 2 * (self.log_likelihood - self.log_likelihood_null),
-            "wald": float(coef @ np.linalg.solve(vcov, coef)),
-            "score": self.fit.score_test,
-        }
-        return TestTable(
-            tests=tuple(
-                _chi_square(value, coef.size, f"Cox model, {name}")
-                for name, value in statistics.items()
-            ),
-            keys={"test": tuple(statistics)},
-            variable=self.variable,
-        )
-
-    def proportional_hazards(self, transform: Transform = "km") -> TestTable:
-        """Score test, by term and GLOBAL, that log hazard ratios do not drift with g(t).
-
-        g is one minus Kaplan-Meier ("km"), the rank of the time, the time ("identity") or its
-        logarithm. The full score test of R's survival from version 3 on, which differs from
-        the older correlation of scaled Schoenfeld residuals. Not offered for exact ties.
-
-        Reference: Grambsch & Therneau (1994) Biometrika 81:515-526, doi:10.1093/biomet/81.3.515.
-        """
-        check_choice("transform", transform, TRANSFORMS)
-        if self.fit.ties == "exact":
-            raise SpecError("The test of proportional hazards needs ties='efron' or 'breslow'.")
-        if transform == "log" and self.fit.rows.time[self.fit.rows.event].min() <= 0:
-            raise DataError("transform='log' needs event times above zero.")
-        groups = [np.array(columns, dtype=np.int64) for _, columns in self.term_columns]
-        results = score_tests_of_time(self.fit, transform, groups)
-        method = f"proportional hazards score test, g(t) = {transform}"
-        return TestTable(
-            tests=tuple(_chi_square(value, df, method) for value, df in results),
-            keys={"term": (*(name for name, _ in self.term_columns), "GLOBAL")},
-            extras={"transform": (transform,) * len(results)},
-            variable=self.variable,
-        )
-
-    def baseline_hazard(self) -> pd.DataFrame:
-        """Cumulative hazard with every covariate at zero: stratum, time, cumulative_hazard."""
-        if self.fit.ties == "exact":
-            raise SpecError("The baseline hazard needs ties='efron' or 'breslow'.")
-        parts = []
-        for code, label in enumerate(self.stratum_labels):
-            time, hazard = baseline_hazard(self.fit, code)
-            parts.append(
-                pd.DataFrame({"stratum": label, "time": time, "cumulative_hazard": hazard})
-            )
-        return pd.concat(parts, ignore_index=True)
 
 
 def cox(
@@ -135,8 +55,9 @@ def cox(
     (discrete time). `robust=True` gives Lin and Wei's sandwich errors. Rows with a missing
     value are excluded and counted.
 
-    Assumes that hazards are proportional; `.proportional_hazards()` tests it, `rmst` does
-    without. `.tests()`, `.baseline_hazard()` and the log likelihoods complete the fit.
+    Assumes that hazards are proportional (`.proportional_hazards()` tests it, `rmst` does
+    without) and censoring independent of the event given the covariates, which cannot be tested.
+    `.tests()`, `.baseline_hazard()` and the log likelihoods complete the fit.
 
     Raises DataError for aliased or constant covariates, ConvergenceError where a coefficient
     runs to infinity.
@@ -192,7 +113,8 @@ def cause_specific(
 
     Keys: cause, term; otherwise as `cox`. `cause` and `censored` as in `cumulative_incidence`;
     `causes` picks some of them. A ratio says how fast the reason comes among those still in the
-    trial; it does not say how many will ever leave for it (see `fine_gray` for that).
+    trial; it does not say how many will ever leave for it (see `fine_gray` for that). Among
+    several, a cause whose model has no maximum (none in some arm) is a row with a `status`.
 
     Example
     -------
@@ -211,24 +133,33 @@ def cause_specific(
     rows: list[Estimate] = []
     keys: dict[str, list[object]] = {"cause": [], "term": []}
     n_events: list[object] = []
-    for label in chosen_causes(all_causes, causes, cause):
+    wanted = chosen_causes(all_causes, causes, cause)
+    names = list(model.columns[1:])
+    for label in wanted:
         found = codes[model.rows] == all_causes.index(label) + 1
-        table = _fitted(
-            model,
-            found,
-            _strata_of(frame, model, strata),
-            ties=ties,
-            robust=False,
-            ci_level=ci_level,
-            alternative="two-sided",
-            strata=names_of(strata),
-            notes=(),
-            of=f"cause-specific ({label}) ",
-        )
-        rows.extend(table.estimates)
-        keys["cause"].extend([label] * len(table))
-        keys["term"].extend(table.keys["term"])
-        n_events.extend(table.extras["n_event"])
+        of = f"cause-specific ({label}) "
+        try:
+            rows += _fitted(
+                model,
+                found,
+                _strata_of(frame, model, strata),
+                ties=ties,
+                robust=False,
+                ci_level=ci_level,
+                alternative="two-sided",
+                strata=names_of(strata),
+                notes=(),
+                of=of,
+            ).estimates
+        except (ConvergenceError, DataError) as problem:
+            if len(wanted) == 1:
+                raise
+            rows += undefined_ratios(
+                names, problem, n=model.n, method=f"{of}Cox model", ci_level=ci_level
+            )
+        keys["cause"] += [label] * len(names)
+        keys["term"] += names
+        n_events += [int(found.sum())] * len(names)
     return EstimateTable(
         estimates=tuple(rows),
         keys={name: tuple(values) for name, values in keys.items()},
@@ -242,8 +173,12 @@ def chosen_causes(
     present: tuple[object, ...], wanted: Sequence[object] | None, column: str
 ) -> tuple[object, ...]:
     """The causes asked for, in their order; SpecError for one that does not occur."""
+    if not present:
+        raise DataError(f"Column {column!r} holds no cause: no event in any row.")
     if wanted is None:
         return present
+    if isinstance(wanted, str) or not wanted:
+        raise SpecError(f"causes={wanted!r}: give a list of values of {column!r}.")
     for label in wanted:
         if label not in present:
             raise SpecError(
@@ -251,32 +186,6 @@ def chosen_causes(
                 f"{', '.join(map(repr, present))}."
             )
     return tuple(wanted)
-
-
-def log_ratio_rows(
-    names: Sequence[str],
-    coef: FloatArray,
-    se: FloatArray,
-    *,
-    n: int,
-    method: str,
-    ci_level: float,
-    alternative: Alternative = "two-sided",
-) -> tuple[Estimate, ...]:
-    """One ratio a coefficient, from its log and standard error, normal reference."""
-    return tuple(
-        Estimate.from_z(
-            label=name,
-            estimate=float(b),
-            se=float(e),
-            n=n,
-            method=method,
-            ci_level=ci_level,
-            alternative=alternative,
-            scale="ratio",
-        )
-        for name, b, e in zip(names, coef, se, strict=True)
-    )
 
 
 def _check(ties: str, robust: bool, ci_level: float, alternative: str) -> None:
@@ -342,7 +251,7 @@ def _fitted(
     terms = [term for term in model.terms if term.name != "Intercept"]
     names = list(model.columns[1:])
     fit = cox_fit(
-        time=model.response,
+        time=tied_times(model.response),
         event=event,
         x=np.asarray(model.matrix[:, 1:]),
         stratum=stratum[0],
@@ -376,14 +285,4 @@ def _fitted(
             for term in terms
         ),
         stratum_labels=stratum[1],
-    )
-
-
-def _chi_square(statistic: float, df: int, method: str) -> TestResult:
-    return TestResult(
-        num_df=float(df),
-        den_df=inf,
-        statistic=statistic,
-        p_value=float(special.chdtrc(df, statistic)),
-        method=method,
     )

@@ -21,7 +21,7 @@ from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.linear_fit import Inference
 from trialkit.data.model_frame import ModelFrame
-from trialkit.errors import SpecError
+from trialkit.errors import DataError, SpecError
 from trialkit.kernels.linear import WaldTest
 from trialkit.results import EstimateTable, TestTable
 from trialkit.results.tables import TestResult
@@ -247,7 +247,7 @@ class CrossoverFit(LinearEstimates):
         return self.contrasts().plot(ax)
 
     def plot_profiles(self, ax: Axes | None = None) -> Axes:
-        """Each subject's outcome over the periods, coloured by sequence.
+        """Each subject's outcome over the periods, the sequences side by side, with means.
 
         Of several measurements in a period, their mean; likewise in the other figures of data.
         """
@@ -287,7 +287,11 @@ class CrossoverFit(LinearEstimates):
         )
 
     def plot_paired(self, ax: Axes | None = None) -> Axes:
-        """Each subject's mean under either treatment, joined; for two treatments."""
+        """Each subject's mean under either treatment, joined, drawn by pingouin.
+
+        Subjects of the data without a value under either are counted below the axis. SpecError
+        unless there are two treatments, DataError where no subject has both.
+        """
         from trialkit.figures.crossover_plots import paired_treatments
 
         rows, model = self.model.rows, self.model
@@ -302,11 +306,14 @@ class CrossoverFit(LinearEstimates):
         np.add.at(sums, at, values)
         np.add.at(counts, at, 1.0)
         paired = (counts > 0).all(axis=1)
+        if not paired.any():
+            raise DataError(f"No subject has {rows.outcome!r} under both treatments.")
         means = sums[paired] / counts[paired]
         return paired_treatments(
             reference=means[:, 0],
             test=means[:, 1],
             labels=(str(rows.treatments[0]), str(rows.treatments[1])),
+            n_incomplete=len(rows.subjects) - int(paired.sum()),
             y_label=rows.outcome,
             ax=ax,
         )

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover_gee_fit import CrossoverGeeFit
 from trialkit.analyses.crossover_model import (
     Carryover,
@@ -124,6 +124,11 @@ def crossover_gee(
     ('LDN - Placebo', 'ratio', 0.571, 4.0)
     """
     check_carryover(carryover)
+    check_flag("period_effect", period_effect)
+    check_flag("sequence_effect", sequence_effect)
+    check_flag("complete_cases", complete_cases)
+    if exposure == outcome:
+        raise SpecError(f"exposure={exposure!r} is the outcome itself.")
     _check_choices(family, exposure, category_order, event, correlation, vcov, df)
     frame = require_frame(data)
     categories: tuple[object, ...] = ()

@@ -61,10 +61,11 @@ def crossover_reference_based(
     One row a participant and period, also for a period whose outcome is missing: its row says
     which treatment was planned. Means by period and treatment with an unstructured covariance
     of the two periods, by REML, from every observed period. A missing period two is completed
-    given period one, its mean following the `strategy`: "mar" the planned treatment; "j2r" the
-    reference treatment in period two; "cr" the reference in both; "cir" the reference's change
-    from period one to two, added to the mean of period one; "lmcf" the mean of period one. For a
-    participant planned for the reference in period two, "j2r" and "mar" are one. A missing
+    given period one, its mean following the `strategy`: "mar" the planned treatment (missing at
+    random, which no data can test); "j2r" the reference treatment in period two; "cr" the
+    reference in both; "cir" the reference's change from period one to two, added to the mean of
+    period one; "lmcf" the mean of period one. For a participant planned for the reference in
+    period two, "j2r" and "mar" are one. A missing
     period one is always imputed under "mar".
 
     The effect is the coefficient of the treatments' order in the regression of the completed

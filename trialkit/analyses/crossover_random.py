@@ -210,6 +210,8 @@ def _with_notes(
         )
         warnings.warn(message, BoundaryWarning, stacklevel=4)
         notes.append(message)
+    if not notes:
+        return model
     return replace(model, frame=replace(model.frame, notes=(*model.frame.notes, *notes)))
 
 

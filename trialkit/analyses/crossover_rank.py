@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover_model import CARRYOVER_NOTE
 from trialkit.analyses.crossover_pairs import Pairs, read_pairs
 from trialkit.analyses.crossover_rows import read_crossover
@@ -102,6 +102,10 @@ def crossover_rank(
     check_alternative(alternative)
     check_null(null)
     check_choice("effect", effect, ("treatment", "period", "carryover"))
+    check_choice("near_ties", near_ties, ("joined", "as-computed"))
+    check_flag("exact", exact, or_none=True)
+    check_flag("continuity", continuity, or_none=True)
+    check_flag("period_adjusted", period_adjusted)
     if effect != "treatment" and not period_adjusted:
         raise SpecError(f"effect={effect!r} has no analysis with period_adjusted=False.")
     rows = read_crossover(

@@ -1,7 +1,8 @@
 """Times, events and arms as vectors: what every analysis of time to an event starts from.
 
 One row is one subject: a time that is not negative, and whether the event was seen then (true)
-or the subject was last seen without it (false, censored). Rows without a time or an event flag
+or the subject was last seen without it (false, censored). Times that differ by rounding alone
+are ties. Rows without a time or an event flag
 are left out and counted; every other gap is an error.
 """
 
@@ -25,11 +26,13 @@ from trialkit.data.vectors import (
     stratum_codes,
 )
 from trialkit.errors import DataError, SpecError
+from trialkit.kernels.near_times import tied_times
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "EventTimes",
     "cause_codes",
+    "checked_times",
     "event_flags",
     "event_times",
     "names_of",
@@ -127,7 +130,7 @@ def event_times(
         stratum, _ = stratum_codes(chosen, names_of(strata))
     return EventTimes(
         frame=chosen,
-        time=times[kept],
+        time=tied_times(times[kept]),
         cause=codes[kept],
         causes=causes,
         arms=arms,
@@ -217,6 +220,15 @@ def require_reference(reference: object, arm: str) -> None:
     """Raise DataError where no reference is named."""
     if reference is None:
         raise DataError(f"reference= must name the arm in column {arm!r} to compare with.")
+
+
+def checked_times(times: Sequence[float]) -> list[float]:
+    """Times at which a curve is asked for, in the order given; SpecError for one it cannot have."""
+    asked = [times] if isinstance(times, int | float | np.number) else list(times)
+    for moment in asked:
+        if isinstance(moment, str | bool) or not np.isfinite(moment) or moment < 0:
+            raise SpecError(f"times= has {moment!r}; a finite number not below zero is needed.")
+    return [float(moment) for moment in asked]
 
 
 def names_of(columns: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
-from trialkit.analyses.event_times import event_times
+from trialkit.analyses.event_times import checked_times, event_times
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.life_table import (
@@ -82,19 +82,27 @@ class KaplanMeierTable(EstimateTable):
         Past the last observed time the curve is not known unless it has reached zero: the row
         has no estimate and `status` says so.
         """
-        ordered = sorted(float(t) for t in times)
-        rows, keys, extras = _curve_rows(self, ordered)
+        rows, keys, extras = _curve_rows(self, sorted(checked_times(times)))
         return EstimateTable(estimates=rows, keys=keys, extras=extras, variable=self.variable)
 
     def cumulative_hazard(self, times: Sequence[float]) -> EstimateTable:
-        """Nelson-Aalen cumulative hazard at the given times, keys `arm, time`; plain interval."""
+        """Nelson-Aalen cumulative hazard at the given times, keys `arm, time`; plain interval.
+
+        It has no interval before the first event, and is not known past the last observed time.
+        """
         rows, arms, moments = [], [], []
+        z = _z(self.ci_level)
         for arm, table in zip(self.arms, self.tables, strict=True):
-            for moment in times:
+            for moment in checked_times(times):
                 hazard = table.at(table.hazard, moment, start=0.0)
                 se = table.at(table.hazard_se, moment, start=0.0)
-                z = _z(self.ci_level)
                 limits = [max(0.0, hazard - z * se), hazard + z * se]
+                status = "ok"
+                if table.meant(moment) > table.time[-1]:
+                    hazard, se, limits = nan, nan, [nan, nan]
+                    status = f"after the last observed time ({table.time[-1]:g})"
+                elif hazard == 0:
+                    limits, status = [nan, nan], "no interval before the first event"
                 rows.append(
                     level_estimate(
                         str(arm),
@@ -105,6 +113,7 @@ class KaplanMeierTable(EstimateTable):
                         int(table.n_risk[0]),
                         "Nelson-Aalen",
                         scale="mean",
+                        status=status,
                     )
                 )
                 arms.append(arm)
@@ -119,7 +128,8 @@ class KaplanMeierTable(EstimateTable):
         """Survival of each other arm minus the reference at given times, keys `contrast, time`.
 
         Greenwood standard errors of the two arms, normal reference, no adjustment for looking
-        at several times.
+        at several times. An arm without an event so far contributes no variance, and a note
+        says so: the interval is too narrow there.
         """
         if reference not in self.arms:
             raise DataError(
@@ -127,10 +137,12 @@ class KaplanMeierTable(EstimateTable):
             )
         base = self.tables[self.arms.index(reference)]
         rows, contrasts, moments = [], [], []
+        asked, still = checked_times(times), []
         for arm, table in zip(self.arms, self.tables, strict=True):
+            still += [f"{arm} at {t:g}" for t in asked if table.at(table.hazard, t, start=0) == 0]
             if arm == reference:
                 continue
-            for moment in times:
+            for moment in asked:
                 values = [t.at(t.survival, moment, start=1.0) for t in (table, base)]
                 errors = [t.at(t.se, moment, start=0.0) for t in (table, base)]
                 known = all(_is_known(t, moment) for t in (table, base))
@@ -150,6 +162,7 @@ class KaplanMeierTable(EstimateTable):
             estimates=tuple(rows),
             keys={"contrast": tuple(contrasts), "time": tuple(moments)},
             variable=self.variable,
+            notes=(f"No event yet, so no variance: {', '.join(still)}.",) if still else (),
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -196,7 +209,8 @@ def kaplan_meier(
     survival) or "plain". Where the curve is one or zero, log-log has no interval and `status`
     says so. Rows without time or event are excluded and counted.
 
-    Assumes that censored subjects would have gone on like those still followed. For the time to
+    Assumes that censored subjects would have gone on like those still followed, which cannot be
+    tested. For the time to
     one reason among several, use `cumulative_incidence`: one minus Kaplan-Meier then counts
     every other reason as if it could not have happened.
 
@@ -230,7 +244,7 @@ def kaplan_meier(
         variable=time,
         notes=found.notes,
     )
-    chosen = None if times is None else sorted(float(t) for t in times)
+    chosen = None if times is None else sorted(checked_times(times))
     rows, keys, extras = _curve_rows(draft, chosen)
     return KaplanMeierTable(
         estimates=rows,
@@ -307,20 +321,21 @@ def _curve_rows(
                     status=status,
                 )
             )
-            since = (table.time > before) & (table.time <= moment)
+            until = table.meant(moment)
+            since = (table.time > before) & (table.time <= until)
             columns["arm"].append(arm)
             columns["time"].append(float(moment))
             columns["n_risk"].append(table.at_risk(moment))
             columns["n_event"].append(int(table.n_event[since].sum()))
             columns["n_censored"].append(int(table.n_censored[since].sum()))
-            before = moment
+            before = until
     frozen: dict[str, tuple[object, ...]] = {k: tuple(v) for k, v in columns.items()}
     keys = {name: frozen.pop(name) for name in ("arm", "time")}
     return tuple(rows), keys, frozen
 
 
 def _is_known(table: LifeTable, moment: float) -> bool:
-    return bool(moment <= table.time[-1] or table.survival[-1] == 0)
+    return bool(table.meant(moment) <= table.time[-1] or table.survival[-1] == 0)
 
 
 def _z(ci_level: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.visit_matrix import VisitMatrix, visit_matrix
-from trialkit.errors import DataError
+from trialkit.errors import ConvergenceError, DataError
 from trialkit.kernels.normal_patterns import little_test
 from trialkit.results import TestTable
 from trialkit.results.tables import TestResult
@@ -43,9 +43,14 @@ def little_mcar(
     Little's own n / (n - 1) is left out). Assumes multivariate normal outcomes and many
     subjects.
 
+    What it cannot tell: a large p-value is no support for missing completely at random, and
+    missing at random itself cannot be tested, since it is about outcomes that nobody saw. The
+    result says so in its `notes`.
+
     Subjects without any outcome are excluded and counted. Raises DataError where two visits
-    were never observed in one subject, or an arm has too few subjects; ConvergenceError where
-    EM does not settle. An arm without missing values has no test (df 0, p NaN).
+    were never observed in one subject, one repeats others, or an arm has too few subjects;
+    ConvergenceError where EM does not settle. An arm without missing values has no test (df 0,
+    p NaN).
 
     Reference: Little (1988), doi:10.1080/01621459.1988.10478722.
 
@@ -71,7 +76,10 @@ def little_mcar(
     for code, label in enumerate(matrix.arms):
         rows = matrix.values[(matrix.codes == code) & (matrix.last >= 0)]
         _require_pairs(matrix, rows, label)
-        test = little_test(rows)
+        try:
+            test = little_test(rows)
+        except (ConvergenceError, DataError) as problem:
+            raise type(problem)(f"Arm {label!r}: {problem}") from problem
         tests.append((test.statistic, test.df, test.p_value))
         counts.append(len(rows))
         patterns.append(test.n_patterns)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, nan, sqrt
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
@@ -81,8 +82,9 @@ def logrank(
     4.9176
     """
     check_choice("weight", weight, WEIGHTS)
-    if rho < 0 or gamma < 0:
-        raise SpecError(f"rho={rho!r} and gamma={gamma!r} must not be below zero.")
+    for name, power in (("rho", rho), ("gamma", gamma)):
+        if not isinstance(power, int | float | np.number) or not 0 <= power < inf:
+            raise SpecError(f"{name}={power!r} must be a finite number not below zero.")
     if weight != "fleming-harrington" and (rho or gamma):
         raise SpecError(f"rho= and gamma= belong to fleming-harrington, not weight={weight!r}.")
     found = event_times(

@@ -172,7 +172,8 @@ def missing_patterns(
     to count those. `.frame()` has one row a pattern and arm ("XX." is seen at the first two of
     three visits), `monotone` false where a visit was missed and a later one kept; `.by_visit()`
     counts by visit, `.trajectories()` gives mean outcomes by time of dropout, `.plot()` and
-    `.plot_trajectories()` draw both.
+    `.plot_trajectories()` draw both. They show what went before dropout; whether outcomes are
+    missing at random depends on what came after, and cannot be read off any of them.
 
     Raises DataError for two rows at one visit, a subject in two arms, visits without an order.
 

@@ -80,7 +80,7 @@ def mmrm(
     (`period_covariance`: "unstructured", the default, or "compound-symmetry") and the
     `covariance` B of the visits within one. B has no scale of its own, its first variance being
     one: SAS's TYPE=UN@AR(1), UN@CS, UN@UN and their like, with REPEATED period visit. Natural
-    parameters are those of A and B (SAS's); Sigma is linear in either but not in both, so the
+    parameters are those of A and B, as SAS's; Sigma is linear in either but not in both, so the
     two Kenward-Rogers differ, also for UN@UN. The formula carries the effects of period and
     sequence ("AVAL ~ TRTA*AVISIT + APERIOD + SEQ"); a visit missed in a period, or a whole
     period, is missing at random. Without `visit`, a subject has one row a period, and the
@@ -99,8 +99,10 @@ def mmrm(
     (SAS, R mmrm) or "expected" (pbkrtest).
 
     Rows with a missing value in any variable used are left out and counted; a subject
-    contributes the visits that are left. With `drop_aliased`, coefficients that the others
-    determine are left out, as R's lm does; otherwise they raise.
+    contributes the visits that are left. That is valid if outcomes are missing at random, given
+    the model and the outcomes seen: no data can test it (`reference_based` and `tipping_point`
+    ask what follows if it fails). With `drop_aliased`, coefficients that the others determine
+    are left out, as R's lm does; otherwise they raise.
 
     Raises SpecError for options that exclude each other; DataError for two rows of a subject at
     a visit, a subject with two arms (within a period), a visit without rows, aliased

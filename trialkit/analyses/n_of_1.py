@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.n_of_1_fit import NOf1Fit, SubjectEffects
 from trialkit.analyses.n_of_1_rows import Series, SeriesRows, read_series
 from trialkit.errors import DataError, SpecError
@@ -117,6 +117,8 @@ def n_of_1(
     check_choice("correlation", correlation, ("independent", "ar1"))
     check_choice("tau2", tau2, TAU2_KINDS)
     check_choice("ci", ci, ("hksj", "normal"))
+    check_flag("trend", trend)
+    check_flag("log", log)
     _check_period(period, trend, correlation, variances)
     rows = read_series(
         data,
@@ -291,7 +293,10 @@ def _summary_method(tau2: str, ci: str) -> str:
     interval = (
         "Hartung-Knapp (untruncated), t with k - 1 df" if ci == "hksj" else "normal reference"
     )
-    return f"two-stage random-effects mean, tau2 by {TAU2_NAMES[tau2]}, {interval}"
+    return (
+        f"two-stage random-effects mean, first-stage variances taken for known, tau2 by "
+        f"{TAU2_NAMES[tau2]}, {interval}"
+    )
 
 
 def _notes(rows: SeriesRows, outcome: str) -> tuple[str, ...]:

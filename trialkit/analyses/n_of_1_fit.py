@@ -14,7 +14,14 @@ from trialkit.analyses.back_transform import as_ratios
 from trialkit.errors import SpecError
 from trialkit.kernels.linear import f_tail
 from trialkit.kernels.random_effects import RandomEffects
-from trialkit.results import Estimate, EstimateTable, TestTable, check_level
+from trialkit.results import (
+    Estimate,
+    EstimateTable,
+    TestTable,
+    check_alternative,
+    check_level,
+    check_null,
+)
 from trialkit.results.tables import TestResult
 from trialkit.typing import Alternative, FloatArray, IntArray
 
@@ -120,6 +127,9 @@ class NOf1Fit:
         theirs, 0 to 1), `prediction_low` and `prediction_high` (two-sided at `ci_level`: where
         the effect of another such subject lies). A single subject has a row without value.
         """
+        check_level(ci_level)
+        check_alternative(alternative)
+        check_null(null)
         rows: list[Estimate] = []
         extras: dict[str, list[object]] = {
             name: [] for name in ("tau2", "tau", "i2", "prediction_low", "prediction_high")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.data.levels import arm_levels, period_levels
+from trialkit.data.levels import arm_levels, coded_labels, period_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
 from trialkit.errors import DataError, SpecError
@@ -81,12 +81,10 @@ def read_series(
     given = label_codes(own, treatment, treatments)
     if len(treatments) < 2:
         raise DataError(f"Column {treatment!r} has one label only, {treatments[0]!r}.")
-    subjects = list(dict.fromkeys(own[subject].dropna().tolist()))
+    subjects = coded_labels(own[subject], subject)[1]
     who = label_codes(own, subject, subjects)
     time = _times(frame, own, period, period_order, who, subjects)
-    block = (
-        None if cycle is None else label_codes(own, cycle, own[cycle].dropna().unique().tolist())
-    )
+    block = None if cycle is None else label_codes(own, cycle, coded_labels(own[cycle], cycle)[1])
     series: list[Series] = []
     left_out: list[tuple[object, str]] = []
     for code, label in enumerate(subjects):

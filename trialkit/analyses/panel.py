@@ -280,9 +280,9 @@ def _table(
     rows = [row for fit in fits for row in fit.estimates]
     found = [item for fit in fits for item in fit.detections]
     extras: dict[str, list[object]] = {
-        "fold_change": [_power(row.estimate) for row in rows],
-        "fold_change_low": [_power(row.ci_low) for row in rows],
-        "fold_change_high": [_power(row.ci_high) for row in rows],
+        "fold_change": _powers([row.estimate for row in rows]),
+        "fold_change_low": _powers([row.ci_low for row in rows]),
+        "fold_change_high": _powers([row.ci_high for row in rows]),
         "n_censored": [int(n) for fit in fits for n in fit.n_censored],
         "detected": [item.share[1] for item in found],
         "detected_reference": [item.share[0] for item in found],
@@ -305,9 +305,9 @@ def _table(
     )
 
 
-def _power(log2_value: float) -> float:
+def _powers(log2_values: list[float]) -> list[object]:
     with np.errstate(over="ignore"):
-        return float(np.exp2(log2_value))
+        return list(np.exp2(np.array(log2_values, dtype=np.float64)).tolist())
 
 
 def _moderated_columns(fits: list[ContrastFits]) -> dict[str, list[object]]:

@@ -94,7 +94,7 @@ def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
 
 def tobit_rows_of(units: PanelUnits, rule: str) -> IntArray:
     """The analytes that maximum likelihood for censored values is for."""
-    if rule != "tobit":
+    if rule != "tobit" or not units.n_censored.any():
         return np.empty(0, dtype=np.int64)
     measured = np.array([min(item.measured) for item in detections(units)], dtype=np.int64)
     return np.flatnonzero((units.n_censored > 0) & (measured > 0)).astype(np.int64)

@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.arm_contrasts import ContrastKind
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.linear_estimates import LinearEstimates
+from trialkit.analyses.phase_drift import drift_notes
 from trialkit.analyses.phase_rows import (
     check_days,
     check_phase_order,
     phase_levels,
     phases_in_time,
 )
+from trialkit.data.levels import coded_labels
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
@@ -212,13 +214,14 @@ def phase_contrast(
 
     A phase is a step: its effect is taken for full from its first day. A change that comes
     gradually is taken for autocorrelation by "ar1", and the contrast then leans on the days
-    around the change of phase; keep only the days by which it has come.
+    around the change of phase; keep only the days by which it has come. A contrast more than two
+    standard errors from the plain difference within subjects has a note that says so.
 
     The order being fixed, treatment is confounded with time; the result's notes say so. Rows
     without an outcome are left out and counted. Raises DataError for a subject with two rows
     of one day, for a phase whose order is not given (`phase_order`: labels, or the name of a
     numeric column), DesignError for a subject who enters the phases in another order than that
-    one, ConvergenceError where the correlation goes to zero or one.
+    one and where no subject has two, ConvergenceError where the correlation goes to zero or one.
 
     Reference: Chi & Reinsel (1989), doi:10.1080/01621459.1989.10478806.
 
@@ -238,19 +241,25 @@ def phase_contrast(
     ('LDN - Placebo', -7.9, 311.0)
     """
     check_choice("correlation", correlation, ("ar1", "independent"))
+    check_flag("random_subject", random_subject)
     chosen = df or ("containment" if random_subject else "residual")
     check_choice("df", chosen, ("containment", "satterthwaite", "residual", "normal"))
     if chosen in ("containment",) and not random_subject:
         raise SpecError("df='containment' is for random subjects; give 'residual'.")
     frame = require_frame(data)
-    require_columns(frame, [outcome, subject, phase, day])
+    columns = [outcome, subject, phase, day]
+    require_columns(frame, columns)
+    if len(set(columns)) < len(columns):
+        raise SpecError(
+            f"outcome, subject, phase and day are four columns; got {', '.join(columns)}."
+        )
     values, days = number_vector(frame, outcome), number_vector(frame, day)
     kept = ~np.isnan(values)
     if not kept.any():
         raise DataError(f"Column {outcome!r} has no value in {len(frame)} rows.")
     own = frame.loc[kept]
     phases = phase_levels(frame, phase, phase_order, reference)
-    subjects = list(dict.fromkeys(own[subject].dropna().tolist()))
+    subjects = coded_labels(own[subject], subject)[1]
     who = label_codes(own, subject, subjects)
     check_days(who, days[kept], subjects, day)
     model = _model(own, values[kept], phase, phases, outcome, n_rows=len(frame))
@@ -262,6 +271,16 @@ def phase_contrast(
         message = "The between-subject variance is at its bound of zero."
         warnings.warn(message, BoundaryWarning, stacklevel=2)
         model = replace(model, notes=(*model.notes, message))
+    if correlation == "ar1":
+        drift = drift_notes(
+            x=model.matrix,
+            y=model.response,
+            who=who,
+            coef=parts.coef,
+            vcov=parts.vcov,
+            phases=phases,
+        )
+        model = replace(model, notes=(*model.notes, *drift))
     error = "AR(1) errors by day" if correlation == "ar1" else "independent errors"
     level = "random subject, " if random_subject else ""
     return PhaseFit(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from trialkit.analyses.choices import check_choice
-from trialkit.analyses.cox import log_ratio_rows
+from trialkit.analyses.cox_table import log_ratio_rows
 from trialkit.analyses.event_times import (
     event_flags,
     names_of,
@@ -74,8 +74,10 @@ def predict_dropout(
     the arms leave for different reasons.
 
     Key: term; `scale` is "ratio". Normal reference (Wald). Subjects without any outcome are
-    excluded and counted. Raises SpecError for anything but one of the two forms;
-    ConvergenceError where a visit or level has nobody (or everybody) leaving.
+    excluded and counted. A ratio away from one speaks against missing completely at random; that
+    outcomes are missing at random no model of dropout can show, and the `notes` say so. Raises
+    SpecError for anything but one of the two forms; ConvergenceError where a visit or level has
+    nobody (or everybody) leaving.
 
     References: Allison (1982) Sociol Methodol 13:61-98, doi:10.2307/270718; Ridout (1991)
     Biometrics 47:1617-1621.

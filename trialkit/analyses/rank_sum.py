@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.two_arms import ArmComparison, exclusion_notes, split_arms
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.rank_sum import (
@@ -99,6 +99,8 @@ def rank_sum(
     check_level(ci_level)
     check_alternative(alternative)
     check_null(null)
+    check_flag("exact", exact, or_none=True)
+    check_flag("continuity", continuity, or_none=True)
     if exact is True and continuity is not None:
         raise SpecError("continuity= applies to the normal approximation, not to exact=True.")
     pairs = split_arms(data, outcome=outcome, arm=arm, reference=reference, subject=subject)

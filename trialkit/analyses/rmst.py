@@ -21,6 +21,7 @@ from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.life_table import LifeTable, RestrictedMean, life_table, restricted_mean
 from trialkit.kernels.linear import aliased_columns
+from trialkit.kernels.near_times import meant_time, tied_times
 from trialkit.kernels.rmst_regression import rmst_regression
 from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
 from trialkit.typing import Alternative
@@ -100,7 +101,8 @@ def rmst(
     """
     check_level(ci_level)
     check_alternative(alternative)
-    if not (isinstance(tau, int | float) and 0 < tau < np.inf):
+    is_number = isinstance(tau, int | float | np.number) and not isinstance(tau, bool)
+    if not (is_number and 0 < tau < np.inf):
         raise SpecError(f"tau={tau!r} must be a time above zero, in the unit of {time!r}.")
     if bias_correction and names_of(covariates):
         raise SpecError("bias_correction=True is for unadjusted means: leave covariates= out.")
@@ -136,13 +138,23 @@ def rmst(
         },
         extras={"tau": (float(tau),) * len(rows)},
         variable=time,
-        notes=found.notes,
+        notes=(*found.notes, *(() if names_of(covariates) else _without_variance(found, means))),
     )
+
+
+def _without_variance(found: EventTimes, means: Sequence[RestrictedMean]) -> list[str]:
+    """Arms whose part of a contrast's variance is zero, which their intervals do not show."""
+    return [
+        f"Arm {label!r} has a restricted mean without variance ({mean.n_event} event(s) before "
+        "tau): contrasts carry the other arm's alone and their intervals are too narrow."
+        for label, mean in zip(found.arms, means, strict=True)
+        if mean.variance == 0
+    ]
 
 
 def _require_follow_up(found: EventTimes, tables: Sequence[LifeTable], tau: float) -> None:
     for label, table in zip(found.arms, tables, strict=True):
-        if table.time[-1] < tau and table.survival[-1] > 0:
+        if table.time[-1] < table.meant(tau) and table.survival[-1] > 0:
             raise DataError(
                 f"Arm {label!r} was followed to {table.time[-1]:g} only: the curve is not known "
                 f"at tau={tau:g}. Choose a tau at or below it."
@@ -246,14 +258,15 @@ def _adjusted(
     # Under default coding the arm is the first column after the intercept.
     column = 1
     contrast = contrast_label(found.arms[code], found.arms[0])
+    times = tied_times(model.response)
     rows: list[Row] = []
     for measure, link in (("difference", "identity"), ("ratio", "log")):
         coef, vcov = rmst_regression(
-            time=model.response,
+            time=times,
             event=found.event[pair][model.rows],
             x=np.asarray(model.matrix),
             group=found.codes[pair][model.rows],
-            tau=tau,
+            tau=meant_time(tau, np.unique(times)),
             link=link,
         )
         row = Estimate.from_z(

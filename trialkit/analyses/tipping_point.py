@@ -128,6 +128,7 @@ def tipping_point(
 ) -> TippingPoint:
     """Difference in mean outcome between arms as imputed outcomes are made worse, delta by delta.
 
+    Missing at random cannot be tested; this asks how wrong it may be before it matters.
     Everything as in `reference_based`; `deltas` are the adjustments. A sequence of numbers goes
     to every arm but the reference (one dimension). A mapping of arms to sequences crosses them:
     `{"Placebo": ..., "Drug": ...}` is the two-dimensional grid; arms it leaves out are not

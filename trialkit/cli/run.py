@@ -12,6 +12,9 @@ from trialkit.report.plan_page import plan_figures, plan_page
 
 __all__ = ["run_file"]
 
+# A grid of deltas or a listing is for the files, not for the terminal.
+SHOWN_ROWS = 40
+
 
 def run_file(path: Path, *, out: Path, workers: int) -> bool:
     """Run the plan and write its outputs; whether every analysis has a result."""
@@ -43,7 +46,9 @@ def _print(result: AnalysisResult) -> None:
         say(f"  failed: {result.status}")
         return
     cells = readable(result.table())
-    for row in cells.rows:
+    for row in cells.rows[:SHOWN_ROWS]:
         numbers = zip(cells.headings[cells.n_keys :], row[cells.n_keys :], strict=True)
         shown = ", ".join(f"{name} {text}" for name, text in numbers if text)
         say(f"  {' '.join(row[: cells.n_keys])}: {shown}")
+    if len(cells.rows) > SHOWN_ROWS:
+        say(f"  ... {len(cells.rows) - SHOWN_ROWS} more rows, in results.json")

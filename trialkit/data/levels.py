@@ -105,6 +105,10 @@ def visit_levels(
     if isinstance(order, str):
         return _ordered_by_column(frame, column, order)
     if order is not None:
+        if not isinstance(order, Iterable):
+            raise SpecError(
+                f"visit_order={order!r} is neither a list of labels nor the name of a column."
+            )
         return _ordered_by_list(frame, column, list(order))
     labels = factor_levels(frame, column)
     if len(labels) > 1 and not _has_own_order(frame[column], labels):
@@ -168,6 +172,11 @@ def _ordered_by_list(frame: pd.DataFrame, column: str, order: list[object]) -> l
 
 def _ordered_by_column(frame: pd.DataFrame, column: str, order: str) -> list[object]:
     require_columns(frame, [order])
+    if order == column:
+        raise SpecError(
+            f"visit_order={order!r} is the column of the visits itself; name a numeric column, or "
+            "leave it out."
+        )
     numbers: dict[object, object] = {}
     pairs = frame.loc[frame[column].notna(), [column, order]].drop_duplicates()
     for label, number in zip(pairs[column].tolist(), pairs[order].tolist(), strict=True):

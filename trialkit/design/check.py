@@ -47,9 +47,10 @@ def check(frame: pd.DataFrame, design: Parallel | Crossover | None = None) -> Ch
 
     - columns: `missing-column`, `repeated-column`, `no-rows`;
     - keys: `missing-subject`, `missing-arm`, `missing-visit`, `missing-stratum` (crossover:
-      `missing-sequence`, `missing-period`, `missing-treatment`);
+      `missing-sequence`, `missing-period`, `missing-treatment`, `missing-measurement`);
     - subjects: `duplicate-subject-visit` (`-period`; `duplicate-subject` where the design names
-      no visit), `subject-in-two-arms`, `subject-in-two-sequences`, `subject-in-two-strata`;
+      no visit; a crossover whose design has a measurement is allowed one row each),
+      `subject-in-two-arms`, `subject-in-two-sequences`, `subject-in-two-strata`;
     - levels: `unknown-level` (the reference, or a visit outside the order given),
       `single-level`, `label-variants` (labels that differ in case, blanks or look-alikes);
     - order: `visit-without-order`, `period-without-order`, `period-gap`;
@@ -117,7 +118,8 @@ def _roles(design: Parallel | Crossover | None, frame: pd.DataFrame) -> dict[str
     if design is None:
         habit = {"subject": HABIT_SUBJECT, "visit": HABIT_VISIT}
         return {role: column for role, column in habit.items() if column in frame}
-    names = ("subject", "arm", "sequence", "period", "treatment", "visit", "outcome", "baseline")
+    keys = ("subject", "arm", "sequence", "period", "treatment", "measurement", "visit")
+    names = (*keys, "outcome", "baseline")
     roles = {name: getattr(design, name, None) for name in names}
     if isinstance(design, Parallel):
         roles |= {f"stratum {place}": name for place, name in enumerate(design.strata, start=1)}
@@ -193,7 +195,7 @@ def _subject_rules(
     rows: CodedRows, coded: Mapping[str, Coded], design: Parallel | Crossover | None
 ) -> Iterator[Finding]:
     if isinstance(design, Crossover):
-        yield from duplicates(rows, when="period")
+        yield from duplicates(rows, when="period", within=coded.get("measurement"))
         if "sequence" in coded:
             yield from levels_within_subject(rows, coded["sequence"].folded(), what="sequences")
         if "treatment" in coded:

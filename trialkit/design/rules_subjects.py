@@ -50,11 +50,14 @@ def missing_keys(rows: CodedRows, coded: Coded, *, role: str) -> Iterator[Findin
         )
 
 
-def duplicates(rows: CodedRows, *, when: str | None) -> Iterator[Finding]:
+def duplicates(
+    rows: CodedRows, *, when: str | None, within: Coded | None = None
+) -> Iterator[Finding]:
     """More than one row of a subject at one visit (period), within one parameter.
 
-    Rule `duplicate-subject-<when>`; `duplicate-subject` for a design without visits, where
-    two rows of a subject would count as two subjects.
+    Where `within` tells several rows of a period apart, only those that share its label are
+    too many. Rule `duplicate-subject-<when>`; `duplicate-subject` for a design without visits,
+    where two rows of a subject would count as two subjects.
     """
     if rows.subject is None or (when is not None and rows.visit is None):
         return
@@ -65,11 +68,16 @@ def duplicates(rows: CodedRows, *, when: str | None) -> Iterator[Finding]:
         known &= ~rows.visit.is_missing
         visit = rows.visit.codes
     keys = series * (visit.max(initial=0) + 1) + visit
+    if within is not None:
+        known &= ~within.is_missing
+        keys = keys * len(within.labels) + within.codes
     _, inverse, counts = np.unique(keys[known], return_inverse=True, return_counts=True)
     repeated = np.zeros(len(rows.frame), dtype=np.bool_)
     repeated[np.flatnonzero(known)[counts[inverse] > 1]] = True
     for place in rows.places(repeated, value=rows.parameter, by_visit=when is not None):
         at = f" at {when} {place.visit}" if when else ""
+        if within is not None:
+            at += f" that share a {within.column}"
         yield Finding(
             rule=f"duplicate-subject-{when}" if when else "duplicate-subject",
             column=rows.subject.column,

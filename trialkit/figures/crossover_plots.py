@@ -30,26 +30,39 @@ def subject_profiles(
     y_label: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """One line a subject: `values` (n, periods), NaN where missing; coloured by `sequence` (n,)."""
-    axes = new_axes(5.6, 3.8) if ax is None else ax
-    place = np.arange(len(periods), dtype=float)
+    """One line a subject, the sequences side by side: `values` (n, periods), NaN where missing.
+
+    `sequence` (n,) is each subject's. The heavy line joins the means of what is there.
+    """
+    width = len(periods)
+    axes = new_axes(max(4.4, 0.42 * width * len(sequences)), 3.6) if ax is None else ax
+    ticks, names = [], []
     for code, label in enumerate(sequences):
         color = ARM_COLORS[(code + 1) % len(ARM_COLORS)]
-        for number, row in enumerate(values[sequence == code]):
-            axes.plot(
-                place,
-                row,
-                "o-",
-                color=color,
-                linewidth=0.8,
-                markersize=3,
-                alpha=0.6,
-                label=label if number == 0 else None,
-            )
-    axes.set_xticks(place, list(periods))
-    axes.set_xlabel("Period")
+        place = code * width + np.arange(width, dtype=float)
+        own = values[sequence == code]
+        own = own[~np.isnan(own).all(axis=1)]
+        for row in own:
+            axes.plot(place, row, "o-", color=color, linewidth=0.8, markersize=2.5, alpha=0.45)
+        seen = ~np.isnan(own).all(axis=0) if own.size else np.zeros(width, dtype=np.bool_)
+        if seen.any():
+            mean = np.nanmean(own[:, seen], axis=0)
+            axes.plot(place[seen], mean, "s-", color=INK, linewidth=2.0, markersize=5)
+        axes.annotate(
+            f"{label} (n = {len(own)})",
+            (place.mean(), 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=color,
+        )
+        ticks += place.tolist()
+        names += list(periods)
+    axes.set_xticks(ticks, names)
+    axes.set_xlabel("Period, by sequence; heavy line: mean")
     axes.set_ylabel(y_label)
-    axes.legend(frameon=False, fontsize=9, title="Sequence", title_fontsize=9)
     return quiet(axes)
 
 
@@ -102,17 +115,49 @@ def paired_treatments(
     reference: FloatArray,
     test: FloatArray,
     labels: tuple[str, str],
+    n_incomplete: int = 0,
     y_label: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Each subject's two values (n,) joined by a line; blue where the test is lower, else red."""
-    axes = new_axes(3.8, 3.8) if ax is None else ax
-    for low, high in zip(reference, test, strict=True):
-        color = ARM_COLORS[1] if high < low else ARM_COLORS[2] if high > low else MUTED
-        axes.plot([0, 1], [low, high], "o-", color=color, linewidth=0.8, markersize=3, alpha=0.7)
-    axes.plot([0, 1], [np.mean(reference), np.mean(test)], "s-", color=INK, linewidth=2.0)
+    """Each subject's two values (n,) joined by a line, and their means, by pingouin.
+
+    Blue where the test is lower, red where it is higher; `n_incomplete` subjects have no pair.
+    """
+    import pandas as pd
+    import pingouin
+
+    axes = new_axes(4.0, 4.2) if ax is None else ax
+    n = len(reference)
+    pairs = pd.DataFrame(
+        {
+            "subject": np.tile(np.arange(n), 2),
+            "treatment": np.repeat([0, 1], n),
+            "value": np.concatenate([reference, test]),
+        }
+    )
+    higher, lower = ARM_COLORS[2], ARM_COLORS[1]
+    pingouin.plot_paired(
+        data=pairs,
+        dv="value",
+        within="treatment",
+        subject="subject",
+        order=[0, 1],
+        boxplot=False,
+        ax=axes,
+        colors=[higher, MUTED, lower],
+        pointplot_kwargs={"scale": 0.4, "marker": "o", "alpha": 0.6},
+    )
+    means = [np.mean(reference), np.mean(test)]
+    axes.plot([0, 1], means, "s-", color=INK, linewidth=2.2, markersize=6, zorder=5)
+    sizes = [int((test < reference).sum()), int((test > reference).sum())]
+    axes.plot([], [], "o-", color=lower, label=f"Lower ({sizes[0]})")
+    axes.plot([], [], "o-", color=higher, label=f"Higher ({sizes[1]})")
+    axes.plot([], [], "s-", color=INK, label="Mean")
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     axes.set_xticks([0, 1], list(labels))
     axes.set_xlim(-0.3, 1.3)
+    without = f"; {n_incomplete} without a pair not drawn" if n_incomplete else ""
+    axes.set_xlabel(f"{n} subjects{without}")
     axes.set_ylabel(y_label)
     return quiet(axes)
 

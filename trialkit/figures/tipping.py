@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trialkit.figures.style import ARM_COLORS, INK, MUTED, new_axes, quiet
+from trialkit.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,9 +91,14 @@ def tipping_map(
         shading="nearest",
         rasterized=True,
     )
-    if 0.0 < stands.mean() < 1.0:
+    if stands.mean() < 1.0:
         axes.contourf(
-            across, up, stands, levels=[-0.5, 0.5, 1.5], colors="none", hatches=["////", ""]
+            _to_borders(across),
+            _to_borders(up),
+            np.pad(stands, 1, mode="edge"),
+            levels=[-0.5, 0.5, 1.5],
+            colors="none",
+            hatches=["////", ""],
         )
     heights = np.asarray(border_y, dtype=float)
     style = "-" if np.unique(heights).size == heights.size else "."
@@ -104,3 +110,9 @@ def tipping_map(
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     return quiet(axes)
+
+
+def _to_borders(centres: FloatArray) -> FloatArray:
+    """The middles of the cells, with the outer borders of the first and the last."""
+    widths = np.diff(centres) if centres.size > 1 else np.ones(1)
+    return np.concatenate([[centres[0] - widths[0] / 2], centres, [centres[-1] + widths[-1] / 2]])

@@ -17,6 +17,10 @@ from trialkit.typing import FloatArray, IntArray
 __all__ = ["GrayTest", "Incidence", "cumulative_incidence", "gray_test"]
 
 
+# A variance below this share of the number of events is rounding.
+VARIANCE_FLOOR = 1e-12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Incidence:
     """Incidence and its variance after each distinct event time of any cause (M,)."""
@@ -86,8 +90,9 @@ def gray_test(
         covariance += part.covariance()
     kept = np.arange(1, n_groups)
     inner = covariance[np.ix_(kept, kept)]
-    # An arm that was never at risk with another has no variance and no test.
-    is_defined = np.linalg.matrix_rank(inner) == kept.size
+    # An arm that was never at risk with another has no variance, but for rounding, and no test.
+    floor = VARIANCE_FLOOR * max(1.0, float(np.sum(cause == of)))
+    is_defined = bool(np.linalg.eigvalsh(inner)[0] > floor)
     statistic = float(score[kept] @ np.linalg.solve(inner, score[kept])) if is_defined else np.nan
     return GrayTest(
         score=score,

@@ -64,7 +64,8 @@ def newton_maximum(
 
 
 def _is_singular(information: FloatArray) -> bool:
-    scale = np.sqrt(np.diag(information))
-    if not (scale > 0).all():
+    diagonal = np.diag(information)
+    if not (diagonal > 0).all():  # also where the covariates' spread has been rounded away
         return True
+    scale = np.sqrt(diagonal)
     return bool(np.linalg.eigvalsh(information / np.outer(scale, scale))[0] < SINGULAR)

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from trialkit.errors import ConvergenceError
+from trialkit.errors import ConvergenceError, DataError
 from trialkit.typing import BoolArray, FloatArray
 
 __all__ = ["LittleTest", "NormalFit", "fit_normal", "little_test"]
 
 MAX_ROUNDS = 20_000
+# Smallest eigenvalue of the visits' correlations that is not rounding.
+SINGULAR = 1e-10
+REPEATED = "A visit repeats others exactly: their covariance has no inverse."
 # Largest change of a standardised parameter in one round of EM at which it has settled; EM
 # slows down with the missing share, so that the distance left is a multiple of it.
 SETTLED = 1e-11
@@ -56,7 +59,10 @@ def fit_normal(rows: FloatArray) -> NormalFit:
     p = rows.shape[1]
     mean, covariance = np.zeros(p), np.eye(p)
     for count in range(1, MAX_ROUNDS + 1):
-        new_mean, new_covariance = _em_round(patterns, mean, covariance)
+        try:
+            new_mean, new_covariance = _em_round(patterns, mean, covariance)
+        except np.linalg.LinAlgError as problem:
+            raise DataError(REPEATED) from problem
         change = max(
             float(np.abs(new_mean - mean).max()), float(np.abs(new_covariance - covariance).max())
         )
@@ -76,6 +82,9 @@ def fit_normal(rows: FloatArray) -> NormalFit:
 def little_test(rows: FloatArray) -> LittleTest:
     """Little's test on rows (n, p) with NaN where missing."""
     fit = fit_normal(rows)
+    root = np.sqrt(np.diag(fit.covariance))
+    if np.linalg.eigvalsh(fit.covariance / np.outer(root, root))[0] < SINGULAR:
+        raise DataError(REPEATED)
     patterns = _patterns(rows)
     statistic, df = 0.0, -rows.shape[1]
     for pattern in patterns:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
@@ -17,8 +17,20 @@ from trialkit.plan.fields import CiLevel, Column, Label, Level, Model, as_tuple
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
-__all__ = ["AnalysisSpec", "ArmSpec", "Method", "ResultTable", "Runner", "Scalar", "SubjectSpec"]
+__all__ = [
+    "AnalysisSpec",
+    "Answer",
+    "ArmSpec",
+    "Drawn",
+    "Method",
+    "Picture",
+    "ResultTable",
+    "Runner",
+    "Scalar",
+    "SubjectSpec",
+]
 
 
 class ResultTable(Protocol):
@@ -55,15 +67,29 @@ class AnalysisSpec(Model):
     `data` is a name of `[data]`, by default that of `[design]`. Where `[design]` has them, it
     supplies the keys in `needs` and `takes` that are left out; without the former the analysis
     is refused. `ci_level` comes from `[plan]`.
+
+    Where the plan has `[events]`, `composite` is the outcome that an event met by that strategy
+    makes (a failure's score; of a responder flag the other value unless given), and
+    `while_on_treatment` the summary of the outcomes up to an event met by that one: "last".
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     takes: ClassVar[tuple[str, ...]] = ()
+    # A method that describes the events themselves has no outcome for them to touch: what it
+    # leaves out comes from [events] and the estimand instead of [design].
+    describes_events: ClassVar[bool] = False
     name: Annotated[str, Field(pattern=NAME)]
     method: str
     estimand: Estimand
     data: Label | None = None
     where: Mapping[Label, OneOrMore] = Field(default_factory=dict)
+    composite: Level | bool | None = None
+    while_on_treatment: Literal["last"] | None = None
+
+    @property
+    def draws(self) -> bool:
+        """Whether chance enters, so that the analysis needs a seed."""
+        return False
 
     def arguments(self) -> dict[str, Any]:
         """The method's own arguments, by the names of the public function."""
@@ -93,15 +119,34 @@ class ArmSpec(AnalysisSpec):
     ci_level: CiLevel | None = None
 
 
-Runner: TypeAlias = "Callable[[Any, pd.DataFrame], dict[str, ResultTable]]"
+# What draws one figure: a bound method of a result, which other processes can send.
+Picture: TypeAlias = "Callable[[], Axes]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """Tables with pictures of their own: caption to what draws it.
+
+    Without this an analysis has one picture, that of its main table of estimates.
+    """
+
+    tables: dict[str, ResultTable]
+    pictures: Mapping[str, Picture]
+
+
+Answer: TypeAlias = "dict[str, ResultTable] | Drawn"
+# The third argument is for methods of imputation: the events of the analysis, or None.
+Runner: TypeAlias = "Callable[..., Answer]"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method of a plan: its arguments, and how they and the rows become tables.
 
-    The first table of the runner's answer is the main one.
+    The first table of the runner's answer is the main one. `has_events` marks methods that take
+    intercurrent events as a frame of their own.
     """
 
     spec: type[AnalysisSpec]
     run: Runner
+    has_events: bool = False

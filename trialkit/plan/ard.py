@@ -1,7 +1,8 @@
 """The results of a run as rows of single statistics (results.json).
 
     {"schema": "trialkit-results/1", "title": ..., "study": ...,
-     "analyses": [{"name", "method", "arguments", "estimand", "selection", "status"}, ...],
+     "analyses": [{"name", "method", "arguments", "estimand", "selection", "events", "status"},
+                  ...],
      "rows": [...]}
 
 A row has `analysis` and `table` (which table of which analysis), then the columns of
@@ -43,6 +44,7 @@ def _about(result: AnalysisResult) -> dict[str, Any]:
         "arguments": result.arguments,
         "estimand": result.estimand.model_dump(),
         "selection": result.selection,
+        "events": result.events,
         "status": result.status,
     }
 

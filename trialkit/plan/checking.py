@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from trialkit.design.check import check
 from trialkit.errors import TrialkitError
 from trialkit.plan.compile import compile_analysis, data_name
+from trialkit.plan.events import event_labels
 from trialkit.plan.fields import named_columns
 from trialkit.plan.loading import load_plan
 from trialkit.plan.reading import read_one
@@ -38,8 +39,8 @@ def check_plan(path: str | PathLike[str]) -> tuple[Finding, ...]:
     """Everything that would stop a plan, and everything unsound in the data of its design.
 
     In this order: the file itself, the data files, the design's columns and the rules of
-    `trialkit.check` on its data, then each analysis (columns, formula, filter). Empty when
-    sound.
+    `trialkit.check` on its data, the table of events, then each analysis (columns, formula,
+    filter, events). Empty when sound.
     """
     try:
         plan = load_plan(path)
@@ -53,18 +54,32 @@ def check_plan(path: str | PathLike[str]) -> tuple[Finding, ...]:
         except TrialkitError as problem:
             findings.append(Finding(f"[data] {name}", str(problem)))
     findings += _design_findings(plan, frames)
-    findings += _analysis_findings(plan, frames)
+    wrong_events = _event_findings(plan, frames)
+    findings += wrong_events
+    # What is wrong with the events would be said again of every analysis.
+    checked = plan.model_copy(update={"events": None}) if wrong_events else plan
+    findings += _analysis_findings(checked, frames)
     return tuple(findings)
 
 
 def _analysis_findings(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
     for spec in plan.analyses:
-        if data_name(plan, spec) not in frames:
-            continue  # its file is already among the findings
+        if data_name(plan, spec) not in frames or (plan.events is None and spec.describes_events):
+            continue  # its file, or [events], is already among the findings
         try:
             compile_analysis(plan, spec, frames)
         except TrialkitError as problem:
             yield Finding(f"[[analysis]] {spec.name}", str(problem))
+
+
+def _event_findings(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
+    if plan.events is None or plan.events.data not in frames:
+        return []
+    try:
+        event_labels(plan.events, frames[plan.events.data])
+    except TrialkitError as problem:
+        return [Finding("[events]", str(problem))]
+    return []
 
 
 def _design_findings(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:

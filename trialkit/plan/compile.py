@@ -11,8 +11,10 @@ from trialkit.errors import SpecError, TrialkitError
 from trialkit.plan.analysis import AnalysisSpec
 from trialkit.plan.design import Design, ParallelDesign
 from trialkit.plan.fields import check_formulas, named_columns
+from trialkit.plan.intercurrent import Handled, follow_estimand
 from trialkit.plan.schema import Plan
-from trialkit.plan.selection import require_column, select
+from trialkit.plan.seeds import analysis_seed
+from trialkit.plan.selection import require_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +24,10 @@ __all__ = ["Task", "compile_analysis", "compile_plan", "data_name", "resolve"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One analysis with its defaults filled in, its rows, and the sentence that counts them."""
+    """One analysis with its defaults filled in, and its rows after its events were met."""
 
     spec: AnalysisSpec
-    frame: pd.DataFrame
-    selection: str
+    handled: Handled
 
 
 def compile_plan(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> tuple[Task, ...]:
@@ -42,10 +43,10 @@ def compile_analysis(plan: Plan, spec: AnalysisSpec, frames: Mapping[str, pd.Dat
         for key, column in named_columns(complete):
             require_column(frame, column, place=key)
         check_formulas(complete, [str(name) for name in frame.columns])
-        selected, selection = select(frame, complete.where)
+        handled = follow_estimand(plan, complete, frame, frames)
     except TrialkitError as problem:
         raise type(problem)(f"Analysis {spec.name!r}: {problem}") from problem
-    return Task(complete, selected, selection)
+    return Task(complete, handled)
 
 
 def in_visit_order(plan: Plan, frame: pd.DataFrame) -> pd.DataFrame:
@@ -69,7 +70,8 @@ def in_visit_order(plan: Plan, frame: pd.DataFrame) -> pd.DataFrame:
 
 def data_name(plan: Plan, spec: AnalysisSpec) -> str:
     """The data set an analysis uses."""
-    name = spec.data or plan.default_data
+    of_events = plan.events.data if plan.events and spec.describes_events else None
+    name = spec.data or of_events or plan.default_data
     if name is None:  # a plan that was loaded has been checked for this
         raise SpecError(f"Analysis {spec.name!r} does not say which data set it uses.")
     return name
@@ -79,14 +81,37 @@ def resolve(plan: Plan, spec: AnalysisSpec) -> AnalysisSpec:
     """The analysis with what it leaves out taken from `[design]` and `[plan]`."""
     defaults: dict[str, Any] = {"ci_level": plan.header.ci_level}
     # A design has the roles of its own kind; the others are the analysis's to give.
-    defaults |= {key: getattr(plan.design, key, None) for key in _inherited(plan.design, spec)}
+    if spec.describes_events:
+        defaults |= _of_events(plan, spec)
+    else:
+        defaults |= {key: getattr(plan.design, key, None) for key in _inherited(plan.design, spec)}
     left_out = [key for key in type(spec).model_fields if getattr(spec, key) is None]
     # A design without strata has an empty tuple of them.
     filled = {key: defaults[key] for key in left_out if defaults.get(key) not in (None, ())}
     missing = [key for key in left_out if key in spec.needs and key not in filled]
     if missing:
-        raise SpecError(f"{', '.join(missing)} missing; give it in the analysis or in [design].")
-    return spec.model_copy(update=filled)
+        place = "[events]" if spec.describes_events else "[design]"
+        raise SpecError(f"{', '.join(missing)} missing; give it in the analysis or in {place}.")
+    complete = spec.model_copy(update=filled)
+    seed = plan.header.seed
+    if seed is not None and complete.draws and getattr(complete, "rng", 0) is None:
+        return complete.model_copy(update={"rng": analysis_seed(seed, complete.name)})
+    return complete
+
+
+def _of_events(plan: Plan, spec: AnalysisSpec) -> dict[str, Any]:
+    """What `[events]` and the estimand say of the events themselves."""
+    order = getattr(plan.design, "visit_order", None)
+    found: dict[str, Any] = {
+        "subject": getattr(plan.design, "subject", None),
+        "visits": order if isinstance(order, tuple) else None,
+        "strategies": spec.estimand.intercurrent,
+    }
+    if plan.events is not None:
+        own = {key: getattr(plan.events, key) for key in ("subject", "event", "day", "visit")}
+        own["visits"] = plan.events.visits
+        found |= {key: value for key, value in own.items() if value is not None}
+    return found
 
 
 def _inherited(design: Design | None, spec: AnalysisSpec) -> list[str]:

@@ -55,6 +55,7 @@ class CrossoverDesign(Model):
     treatment: Column
     reference: Level
     outcome: Column | None = None
+    measurement: Column | None = None
     period_order: VisitOrder | None = None
 
     def declared(self) -> Crossover:
@@ -66,6 +67,7 @@ class CrossoverDesign(Model):
             treatment=self.treatment,
             reference=self.reference,
             outcome=self.outcome,
+            measurement=self.measurement,
             period_order=self.period_order,
         )
 

@@ -9,15 +9,23 @@ from pydantic import BeforeValidator
 
 from trialkit.plan.fields import Label, Model
 
-__all__ = ["STRATEGIES", "Estimand", "Strategy"]
+__all__ = [
+    "COMPOSITE",
+    "HYPOTHETICAL",
+    "PRINCIPAL_STRATUM",
+    "STRATEGIES",
+    "TREATMENT_POLICY",
+    "WHILE_ON_TREATMENT",
+    "Estimand",
+    "Strategy",
+]
 
-STRATEGIES = (
-    "treatment-policy",
-    "hypothetical",
-    "composite",
-    "while-on-treatment",
-    "principal-stratum",
-)
+TREATMENT_POLICY = "treatment-policy"
+HYPOTHETICAL = "hypothetical"
+COMPOSITE = "composite"
+WHILE_ON_TREATMENT = "while-on-treatment"
+PRINCIPAL_STRATUM = "principal-stratum"
+STRATEGIES = (TREATMENT_POLICY, HYPOTHETICAL, COMPOSITE, WHILE_ON_TREATMENT, PRINCIPAL_STRATUM)
 Strategy: TypeAlias = Literal[
     "treatment-policy",
     "hypothetical",
@@ -34,8 +42,9 @@ def _hyphenated(value: object) -> object:
 class Estimand(Model):
     """The five attributes, each required; `intercurrent` gives a strategy to each event.
 
-    An empty `intercurrent` says that no intercurrent event can touch the quantity (a table of
-    baseline values); leaving it out is refused.
+    Where the plan has a table of `[events]`, the strategies are carried out; otherwise they are
+    declared, and the results say so. An empty `intercurrent` says that no intercurrent event can
+    touch the quantity (a table of baseline values); leaving it out is refused.
     """
 
     treatment: Label

@@ -86,7 +86,9 @@ def check_formulas(model: Model, columns: list[str]) -> None:
 def _marked(model: Model, kind: type) -> Iterator[tuple[str, Any]]:
     for key, field in type(model).model_fields.items():
         value = getattr(model, key)
-        if value is not None and _has(field.annotation, field.metadata, kind):
+        if isinstance(value, Model):
+            yield from ((f"{key}.{inner}", one) for inner, one in _marked(value, kind))
+        elif value is not None and _has(field.annotation, field.metadata, kind):
             yield key, value
 
 

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from trialkit.errors import SpecError
 from trialkit.plan.design import CrossoverDesign, ParallelDesign
 from trialkit.plan.estimand import Estimand
+from trialkit.plan.events import Events
 from trialkit.plan.fields import Model
 from trialkit.plan.methods import METHODS
 from trialkit.plan.schema import Header, Plan
@@ -26,8 +27,10 @@ __all__ = ["load_plan"]
 MAX_BYTES = 1_000_000
 # Set by the loader and never by the file.
 _OURS = ("path", "sha256")
-_TABLES = ("plan", "data", "design", "analysis")
+_TABLES = ("plan", "data", "design", "events", "analysis")
 _DESIGNS: dict[str, type[Model]] = {"parallel": ParallelDesign, "crossover": CrossoverDesign}
+
+_PARTS: dict[str, type[Model]] = {"plan": Header, "events": Events}
 
 
 def load_plan(path: str | PathLike[str]) -> Plan:
@@ -35,9 +38,11 @@ def load_plan(path: str | PathLike[str]) -> Plan:
 
     A plan has the tables `[plan]` (title, study, seed, ci_level, keep_going), `[data]` (a name
     and a file in the plan's folder each), `[design]` (type "parallel" or "crossover" and the
-    columns of `trialkit.Parallel` or `trialkit.Crossover`) and one `[[analysis]]` each: `name`,
-    `method`, `estimand` (treatment, population, variable, intercurrent, summary), `where` (a
-    column and the value, or values, to keep) and the method's own arguments.
+    columns of `trialkit.Parallel` or `trialkit.Crossover`), `[events]` where strategies for
+    intercurrent events are to be carried out (data, subject, event, day or visit, visits,
+    labels), and one `[[analysis]]` each: `name`, `method`, `estimand` (treatment, population,
+    variable, intercurrent, summary), `where` (a column and the value, or values, to keep) and
+    the method's own arguments.
 
     Raises SpecError that names the file and lists every problem with its table, its key and
     what is allowed.
@@ -140,8 +145,8 @@ def _allowed(place: Sequence[str | int]) -> list[str]:
             model = Estimand
     elif len(place) > 1 and place[0] == "design":
         model = _DESIGNS[str(place[1])]
-    elif len(place) > 1 and place[0] == "plan":
-        model = Header
+    elif len(place) > 1 and place[0] in _PARTS:
+        model = _PARTS[str(place[0])]
     names = [field.alias or key for key, field in model.model_fields.items()]
     return [name for name in names if name not in _OURS]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from trialkit.errors import SpecError, TrialkitError
-from trialkit.plan.analysis import ResultTable
+from trialkit.plan.analysis import Drawn, Picture, ResultTable
 from trialkit.plan.compile import Task, compile_plan
 from trialkit.plan.estimand import Estimand
 from trialkit.plan.methods import METHODS
@@ -28,8 +28,9 @@ class AnalysisResult:
     """The tables of one analysis, the main one first.
 
     `arguments` are the method's, with the defaults of the plan filled in; `selection` counts
-    the rows selected, `warnings` are those that were given. `status` is "ok", or the error of
-    an analysis that failed in a plan with `keep_going`.
+    the rows selected, `events` says what was done about intercurrent events, `warnings` are
+    those that were given. `pictures` are those of a method that has its own, by caption. `status`
+    is "ok", or the error of an analysis that failed in a plan with `keep_going`.
     """
 
     name: str
@@ -37,14 +38,16 @@ class AnalysisResult:
     estimand: Estimand
     arguments: Mapping[str, object] = field(default_factory=dict)
     tables: Mapping[str, ResultTable] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     selection: str = ""
+    events: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     status: str = "ok"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the numbers needs to know: the rows selected, and every warning."""
-        return (self.selection, *self.warnings)
+        """What a reader of the numbers needs to know: rows selected, events met, every warning."""
+        return (self.selection, *self.events, *self.warnings)
 
     def table(self, which: str | None = None) -> ResultTable:
         """One table by name, or the main one; SpecError lists those there are."""
@@ -129,12 +132,12 @@ def _results(tasks: Sequence[Task], *, workers: int, keep_going: bool) -> Iterat
 def _run(task: Task, keep_going: bool) -> AnalysisResult:
     from threadpoolctl import threadpool_limits
 
-    spec = task.spec
+    spec, handled = task.spec, task.handled
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tables: dict[str, ResultTable] = {}
+        answer = Drawn(tables={}, pictures={})
         try:
-            tables = METHODS[spec.method].run(spec, task.frame)
+            answer = _answer(task)
             status = "ok"
         except TrialkitError as problem:
             if not keep_going:
@@ -146,8 +149,21 @@ def _run(task: Task, keep_going: bool) -> AnalysisResult:
         method=spec.method,
         estimand=spec.estimand,
         arguments=spec.arguments(),
-        tables=tables,
-        selection=task.selection,
+        tables=answer.tables,
+        pictures=answer.pictures,
+        selection=handled.selection,
+        events=handled.said,
         warnings=tuple(said),
         status=status,
     )
+
+
+def _answer(task: Task) -> Drawn:
+    """The tables of the method, then the account of its intercurrent events."""
+    method, handled = METHODS[task.spec.method], task.handled
+    given = (handled.events,) if method.has_events else ()
+    found = method.run(task.spec, handled.frame, *given)
+    answer = found if isinstance(found, Drawn) else Drawn(tables=found, pictures={})
+    if handled.table is None:
+        return answer
+    return Drawn(tables={**answer.tables, "intercurrent": handled.table}, pictures=answer.pictures)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from trialkit.plan.analysis import AnalysisSpec
 from trialkit.plan.design import Design
+from trialkit.plan.events import Events
 from trialkit.plan.fields import CiLevel, Label, Model, as_tuple
 from trialkit.plan.methods import METHODS
 
@@ -31,6 +32,9 @@ else:
 class Header(Model):
     """`[plan]`: what it is, and what holds for every analysis that does not say otherwise.
 
+    `seed` gives each analysis into which chance enters, and that has no `rng` of its own, a seed
+    made from it and the analysis's name.
+
     `keep_going = true` turns an analysis that fails into a row of the results that says why;
     by default a failure stops the run.
     """
@@ -48,6 +52,7 @@ class Plan(Model):
     header: Header = Field(alias="plan")
     data: Annotated[Mapping[DataName, Label], Field(min_length=1)]
     design: Design | None = None
+    events: Events | None = None
     analyses: Annotated[
         tuple[AnyAnalysis, ...],
         BeforeValidator(as_tuple),
@@ -62,9 +67,19 @@ class Plan(Model):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two analyses are named {name!r}; each needs its own name")
-        uses = {f"[[analysis]] {item.name!r}": item.data for item in self.analyses}
+        uses = {
+            f"[[analysis]] {item.name!r}": item.data
+            for item in self.analyses
+            if not (item.describes_events and item.data is None and self.events is not None)
+        }
         if self.design is not None:
             uses = {"[design]": self.design.data, **uses}
+        if self.events is not None:
+            uses["[events]"] = self.events.data
+        for item in self.analyses:
+            given = getattr(item, "events", None)
+            if isinstance(given, str):
+                uses[f"[[analysis]] {item.name!r}, events"] = given
         for place, used in uses.items():
             if used is not None and used not in self.data:
                 raise ValueError(

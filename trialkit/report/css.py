@@ -31,7 +31,9 @@ table { border-collapse: collapse; font-size: .9rem; line-height: 1.35;
 caption { text-align: left; font-weight: 600; padding: 0 0 .4rem; }
 th, td { padding: .3rem .7rem; text-align: left; vertical-align: top; font-weight: normal; }
 th:first-child, td:first-child { padding-left: 0; }
-tbody th { min-width: 9rem; }
+tbody th { min-width: 5rem; }
+tbody th:only-of-type { min-width: 9rem; }
+tbody th + th { white-space: nowrap; }
 thead th { border-top: 1.5px solid var(--ink); border-bottom: 1px solid var(--ink);
   font-weight: 600; vertical-align: bottom; }
 th.group { font-weight: 600; padding-top: .7rem; }

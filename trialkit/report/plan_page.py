@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from trialkit.errors import SpecError
 from trialkit.figures.saving import svg_bytes
 from trialkit.plan import AnalysisResult, PlanRun
-from trialkit.plan.analysis import ResultTable
+from trialkit.plan.analysis import Picture, ResultTable
+from trialkit.plan.frame_table import FrameTable
 from trialkit.plan.provenance import versions
 from trialkit.report.cells import TextTable, further, readable
 from trialkit.report.html import (
@@ -28,6 +29,9 @@ from trialkit.results import EstimateTable, TestTable
 
 __all__ = ["plan_figures", "plan_page"]
 
+# A longer table (a grid of deltas, a listing of events) is begun; results.json has it whole.
+MOST_ROWS, SHOWN_ROWS = 60, 25
+
 _TABLE_NAMES = {
     "contrasts": "Differences between arms",
     "lsmeans": "Least-squares means",
@@ -38,6 +42,23 @@ _TABLE_NAMES = {
     "estimates": "Estimates",
     "tests": "Tests",
     "summary": "Summary statistics",
+    "intercurrent": "Intercurrent events",
+    "listing": "Listing of events",
+    "counts": "Subjects with an event",
+    "flow": "Flow of participants",
+    "disposition": "Disposition",
+    "differences": "Differences between arms",
+    "rates": "Rates",
+    "survival": "Curves",
+    "median": "Medians",
+    "proportional_hazards": "Tests of proportional hazards",
+    "patterns": "Patterns of missing visits",
+    "by_visit": "Missing by visit",
+    "trajectories": "Means by last observed visit",
+    "grid": "Effects by delta",
+    "border": "Tipping points",
+    "sensitivity": "Sensitivity to the limits",
+    "variance": "Variance components",
 }
 _ATTRIBUTES = {
     "treatment": "Treatment",
@@ -49,19 +70,35 @@ _ATTRIBUTES = {
 
 
 def plan_figures(run: PlanRun) -> dict[str, bytes]:
-    """A forest plot of each analysis' main table of estimates: file name to SVG.
+    """The figures of each analysis: file name to SVG.
 
-    A table that mixes scales (a difference beside odds ratios) has no common axis, and no plot.
+    A method has pictures of its own (the flow of participants, a tipping map), or else its main
+    table of estimates has one. A table that mixes scales (a difference beside odds ratios) has
+    no common axis, and no plot.
     """
     figures = {}
     for number, result in enumerate(run.analyses, start=1):
-        main = next(iter(result.tables.values()), None)
-        if isinstance(main, EstimateTable) and len(main) > 0:
+        for name, _, draw in _pictures(number, result):
             try:
-                figures[f"figure-{_slug(number, result)}.svg"] = svg_bytes(main.plot)
-            except SpecError:  # the table says that it has no picture of its own
+                figures[name] = svg_bytes(draw)
+            except SpecError:  # the result says that it has no picture of its own
                 continue
     return figures
+
+
+def _pictures(number: int, result: AnalysisResult) -> list[tuple[str, str, Picture]]:
+    """File name, caption and what draws it."""
+    stem = f"figure-{_slug(number, result)}"
+    main = next(iter(result.tables.values()), None)
+    if result.pictures:
+        return [
+            (f"{stem}{f'-{k}' if k > 1 else ''}.svg", caption, draw)
+            for k, (caption, draw) in enumerate(result.pictures.items(), start=1)
+        ]
+    if isinstance(main, EstimateTable) and len(main) > 0:
+        caption = f"Estimates with confidence intervals: {result.name}"
+        return [(f"{stem}.svg", caption, main.plot)]
+    return []
 
 
 def plan_page(run: PlanRun, figures: Mapping[str, bytes]) -> str:
@@ -83,7 +120,7 @@ def plan_page(run: PlanRun, figures: Mapping[str, bytes]) -> str:
         section(
             f"analysis-{number}",
             result.name,
-            _analysis(result, figures.get(f"figure-{_slug(number, result)}.svg")),
+            _analysis(number, result, figures),
         )
         for number, result in enumerate(run.analyses, start=1)
     ]
@@ -101,7 +138,7 @@ def _failed(result: AnalysisResult) -> str:
     return f"{result.name} (failed)"
 
 
-def _analysis(result: AnalysisResult, svg: bytes | None) -> Iterator[Html]:
+def _analysis(number: int, result: AnalysisResult, figures: Mapping[str, bytes]) -> Iterator[Html]:
     estimand = result.estimand
     events = "; ".join(f"{event}: {rule}" for event, rule in estimand.intercurrent.items())
     texts = {
@@ -112,17 +149,20 @@ def _analysis(result: AnalysisResult, svg: bytes | None) -> Iterator[Html]:
         "summary": estimand.summary,
     }
     yield definitions([(_ATTRIBUTES[key], text) for key, text in texts.items()])
-    yield definitions([("Method", _call(result)), ("Rows", result.selection)])
+    said = [("Events", text) for text in result.events]
+    yield definitions([("Method", _call(result)), ("Rows", result.selection), *said])
     for warning in result.warnings:
         yield element("p", warning, attributes={"class": "note"})
     if result.status != "ok":
         yield element("p", f"No result. {result.status}", attributes={"class": "bad"})
-    for which, found in result.tables.items():
-        yield _table(which, found)
-    if svg is not None:
-        name = f"Estimates with confidence intervals: {result.name}"
-        main = next(iter(result.tables.values()))
-        yield figure(svg, text=_in_words(main), caption=name)
+    drawn = [
+        figure(figures[name], text=_in_words(result, caption), caption=caption)
+        for name, caption, _ in _pictures(number, result)
+        if name in figures
+    ]
+    tables = [_table(which, found) for which, found in result.tables.items()]
+    # A flow or a map is the result, and its numbers are to be looked up; a forest plot is not.
+    yield from (*drawn, *tables) if result.pictures else (*tables, *drawn)
 
 
 def _call(result: AnalysisResult) -> str:
@@ -142,10 +182,13 @@ def _table(which: str, found: ResultTable) -> Html:
 
 
 def _drawn(caption: str, cells: TextTable) -> Html:
+    rows, n_rows = cells.rows, len(cells.rows)
+    if n_rows > MOST_ROWS:
+        rows, caption = rows[:SHOWN_ROWS], f"{caption} (the first {SHOWN_ROWS} of {n_rows} rows)"
     return table(
         caption=caption,
         headings=cells.headings,
-        groups=[Group(rows=cells.rows)],
+        groups=[Group(rows=rows)],
         is_number=cells.is_number,
         n_keys=cells.n_keys,
     )
@@ -159,14 +202,17 @@ def _methods(found: ResultTable) -> Iterator[Html]:
         said.append(
             "Ratios and their limits are on the original scale; SE and statistic on the log."
         )
-    if isinstance(found, EstimateTable | TestTable):
+    if isinstance(found, EstimateTable | TestTable | FrameTable):
         said += found.notes
     for text in said:
         yield element("p", text, attributes={"class": "note"})
 
 
-def _in_words(found: ResultTable) -> str:
-    cells = readable(found)
+def _in_words(result: AnalysisResult, caption: str) -> str:
+    """What a figure shows, for those who do not see it."""
+    if result.pictures:
+        return f"{caption}. The numbers are in the tables below."
+    cells = readable(next(iter(result.tables.values())))
     rows = []
     for row in cells.rows:
         numbers = zip(cells.headings[cells.n_keys :], row[cells.n_keys :], strict=True)

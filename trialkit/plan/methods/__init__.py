@@ -15,6 +15,7 @@ from trialkit.plan.methods import (
     imputation,
     linear,
     panels,
+    participation,
     repeated,
     responders,
     two_arms,
@@ -47,10 +48,23 @@ METHODS: dict[str, Method] = {
     "n_of_1": Method(crossover.NOf1, crossover.run_n_of_1),
     "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
-    "reference_based": Method(imputation.ReferenceBased, imputation.run_reference_based),
+    "reference_based": Method(
+        imputation.ReferenceBased, imputation.run_reference_based, has_events=True
+    ),
     "pattern_mixture": Method(imputation.PatternMixture, imputation.run_pattern_mixture),
     "locf_sensitivity": Method(imputation.LocfSensitivity, imputation.run_locf_sensitivity),
-    "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point),
+    "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point, has_events=True),
+    "compare_variances": Method(
+        imputation.CompareVariances, imputation.run_compare_variances, has_events=True
+    ),
+    "crossover_reference_based": Method(
+        imputation.CrossoverReferenceBased, imputation.run_crossover_reference_based
+    ),
+    "consort": Method(participation.Consort, participation.run_consort),
+    "missing_patterns": Method(participation.MissingPatterns, participation.run_missing_patterns),
+    "intercurrent_events": Method(
+        participation.IntercurrentEvents, participation.run_intercurrent_events
+    ),
     "kaplan_meier": Method(dropout.KaplanMeier, dropout.run_kaplan_meier),
     "logrank": Method(dropout.Logrank, dropout.run_logrank),
     "cox": Method(dropout.Cox, dropout.run_cox),

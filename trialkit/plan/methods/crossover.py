@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from trialkit.errors import SpecError
 from trialkit.plan.analysis import AnalysisSpec, ResultTable
 from trialkit.plan.design import VisitOrder
 from trialkit.plan.fields import CiLevel, Column, Label, Level, as_tuple
+from trialkit.plan.methods.reduction import Days, reduced, with_reduction
 from trialkit.typing import Alternative, ContrastAdjustment
 
 if TYPE_CHECKING:
@@ -60,9 +62,13 @@ class Periods(AnalysisSpec):
 
 
 class Crossover(Periods):
-    """`method = "crossover"`: the arguments of `trialkit.crossover` and of its contrasts."""
+    """`method = "crossover"`: the arguments of `trialkit.crossover` and of its contrasts.
+
+    With `measurements`, of the means of the periods' days, which `trialkit.period_means` takes.
+    """
 
     method: Literal["crossover"]
+    measurements: Days | None = None
     subject_effect: Literal["random", "fixed"] = "random"
     period_effect: bool = True
     sequence_effect: bool = True
@@ -84,9 +90,13 @@ class Crossover(Periods):
 
 
 class CrossoverRank(Periods):
-    """`method = "crossover_rank"`: the arguments of `trialkit.crossover_rank`."""
+    """`method = "crossover_rank"`: the arguments of `trialkit.crossover_rank`.
+
+    With `measurements`, of the means of the periods' days.
+    """
 
     method: Literal["crossover_rank"]
+    measurements: Days | None = None
     period_adjusted: bool = True
     effect: Literal["treatment", "period", "carryover"] = "treatment"
     exact: bool | None = None
@@ -202,7 +212,18 @@ def run_crossover(spec: Crossover, frame: pd.DataFrame) -> dict[str, ResultTable
     """
     from trialkit.analyses.crossover import crossover
 
+    if spec.measurements is not None and spec.measurement is not None:
+        raise SpecError(
+            "measurement= analyses the days of a period, measurements= their mean: give one of "
+            "them."
+        )
+    if spec.measurements is not None:
+        means, phrase, note = _means(spec, spec.measurements, frame, spec.baseline)
+        return with_reduction(
+            run_crossover(spec.model_copy(update={"measurements": None}), means), phrase, note
+        )
     given = spec.arguments()
+    del given["measurements"]
     level = {"ci_level": given.pop("ci_level")}
     tests = {key: given.pop(key) for key in ("kind", "adjust", "alternative", "null")}
     fit = crossover(frame, **given)
@@ -218,7 +239,21 @@ def run_crossover_rank(spec: CrossoverRank, frame: pd.DataFrame) -> dict[str, Re
     """Hodges-Lehmann estimate with its rank test."""
     from trialkit.analyses.crossover_rank import crossover_rank
 
-    return {"estimates": crossover_rank(frame, **spec.arguments())}
+    given = spec.arguments()
+    del given["measurements"]
+    if spec.measurements is not None:
+        means, phrase, note = _means(spec, spec.measurements, frame)
+        return with_reduction({"estimates": crossover_rank(means, **given)}, phrase, note)
+    return {"estimates": crossover_rank(frame, **given)}
+
+
+def _means(
+    spec: Crossover | CrossoverRank, days: Days, frame: pd.DataFrame, *more: str | None
+) -> tuple[pd.DataFrame, str, str]:
+    """The period means that `measurements` asks for, with what the analysis needs beside them."""
+    order = spec.period_order if isinstance(spec.period_order, str) else None
+    roles = {key: str(getattr(spec, key)) for key in ("outcome", "subject", "period")}
+    return reduced(frame, days, keep=(spec.sequence, spec.treatment, order, *more), **roles)
 
 
 def run_crossover_binary(spec: CrossoverBinary, frame: pd.DataFrame) -> dict[str, ResultTable]:

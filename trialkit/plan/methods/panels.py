@@ -62,6 +62,11 @@ class ComparePanel(AnalysisSpec):
     alternative: Alternative = "two-sided"
     null: float = 0.0
 
+    @property
+    def draws(self) -> bool:
+        """Whether arrangements are drawn; complete enumeration leaves the seed unused."""
+        return self.adjust in ("maxt", "minp")
+
 
 def run_compare_panel(spec: ComparePanel, frame: pd.DataFrame) -> dict[str, ResultTable]:
     """The estimates of every analyte; with limits also the strip of censoring rules."""

@@ -20,6 +20,7 @@ from trialkit.studies.synthetic.figure_book import FigureBook
 from trialkit.studies.synthetic.final2024_biobank import biobank
 from trialkit.studies.synthetic.final2024_scores import VISITS, memory, pain
 from trialkit.studies.synthetic.scores_frame import Parameter, adqs
+from trialkit.studies.synthetic.stops import stops
 from trialkit.studies.synthetic.titration import exposure
 from trialkit.studies.synthetic.visit_scores import reduced_by
 
@@ -38,7 +39,7 @@ COMPLETE_CASE = "pain responder >=30% (complete case)"
 
 
 def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
-    """ADSL, ADQS, ADAE, ADEX and ADLB of the twin; every figure used is recorded in `book`."""
+    """ADSL, ADQS, ADAE, ADEX, ADLB and ADICE of the twin; every figure used goes into `book`."""
     sizes = {
         label: book.count(arm, "randomised/ITT", "", "n", used_for="number of subjects")
         for arm, label in ARMS.items()
@@ -73,6 +74,7 @@ def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
         ),
         "adex": exposure(subjects, study=STUDY, stream=raw_stream(seed, part="final/dose")),
         "adlb": biobank(subjects, study=STUDY, seed=seed),
+        "adice": stops(subjects, study=STUDY),
     }
 
 

@@ -54,10 +54,10 @@ class Leaving:
 
 
 def make(*, seed: int) -> dict[str, pd.DataFrame]:
-    """ADSL (one row a subject) and ADQS (one row a subject and visit attended)."""
+    """ADSL (a row a subject), ADQS (a row a subject and visit attended), ADICE (a row a leaver)."""
     stream = raw_stream(seed, part="informative-dropout")
     arms = stream.shuffled([PLACEBO] * PER_ARM + [DRUG] * PER_ARM)
-    subjects, scores = [], []
+    subjects, scores, events = [], [], []
     for number, arm in enumerate(arms, start=1):
         person = f"DROP-SYN-{number:03d}"
         pain = _pain(arm, stream)
@@ -65,7 +65,12 @@ def make(*, seed: int) -> dict[str, pd.DataFrame]:
         age = min(75, max(20, normal_level(stream, mean=Fraction(49), sd=Fraction(11))))
         subjects.append(_subject(person, arm, age, pain[0], left))
         scores += _visits(person, arm, pain, left)
-    return {"adsl": pd.DataFrame(subjects), "adqs": pd.DataFrame(scores)}
+        events += [] if left is None else [_event(person, arm, left)]
+    return {
+        "adsl": pd.DataFrame(subjects),
+        "adqs": pd.DataFrame(scores),
+        "adice": pd.DataFrame(events),
+    }
 
 
 def _pain(arm: str, stream: RawStream) -> list[int]:
@@ -119,6 +124,17 @@ def _subject(
         "DCAEFL": "Y" if reason == "ADVERSE EVENT" else "N",
         "DISCFL": "N" if left is None else "Y",
         "TRTDURD": LAST_DAY if left is None else left.day,
+    }
+
+
+def _event(person: str, arm: str, left: Leaving) -> dict[str, object]:
+    return {
+        "STUDYID": STUDY,
+        "USUBJID": person,
+        "TRT01P": arm,
+        "ICE": "left the trial",
+        "ICEREAS": left.reason,
+        "ASTDY": left.day,
     }
 
 

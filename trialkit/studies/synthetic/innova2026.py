@@ -18,6 +18,7 @@ from trialkit.studies.synthetic.events import adverse_events
 from trialkit.studies.synthetic.figure_book import FigureBook
 from trialkit.studies.synthetic.innova2026_scores import pain
 from trialkit.studies.synthetic.scores_frame import adqs
+from trialkit.studies.synthetic.stops import stops
 
 __all__ = ["make"]
 
@@ -33,7 +34,7 @@ FIRST_WEEKS = 28  # days within which they left
 
 
 def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
-    """ADSL, ADQS and ADAE of the twin; every figure used is recorded in `book`."""
+    """ADSL, ADQS, ADAE and ADICE of the twin; every figure used is recorded in `book`."""
     sizes = {
         label: book.count(arm, "randomised", "", "n", used_for="number of subjects")
         for arm, label in ARMS.items()
@@ -70,6 +71,7 @@ def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
             withdrawn=set(),
             stream=raw_stream(seed, part="innova/events"),
         ),
+        "adice": stops(subjects, study=STUDY, planned=VISIT_DAYS),
     }
 
 

@@ -22,6 +22,7 @@ from trialkit.studies.synthetic.conduct import Subject, sample
 from trialkit.studies.synthetic.events import adverse_events
 from trialkit.studies.synthetic.figure_book import FigureBook
 from trialkit.studies.synthetic.scores_frame import Parameter, adqs
+from trialkit.studies.synthetic.stops import stops
 from trialkit.studies.synthetic.visit_scores import Correlation, VisitTargets, scores_given
 
 __all__ = ["grid_and_totals", "make"]
@@ -50,7 +51,7 @@ CORRELATION_TOLERANCE = 0.001
 
 
 def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
-    """ADSL, ADQS and ADAE of the twin; every figure used is recorded in `book`."""
+    """ADSL, ADQS, ADAE and ADICE of the twin; every figure used is recorded in `book`."""
     n = book.denominator(ARM, "discontinued", "", used_for="number of patients")
     stopped = book.count(ARM, "discontinued", "", used_for="stopped treatment")
     stream = raw_stream(seed, part="irwin/conduct")
@@ -83,6 +84,7 @@ def make(book: FigureBook, *, seed: int) -> dict[str, pd.DataFrame]:
             withdrawn=withdrawn,
             stream=raw_stream(seed, part="irwin/events"),
         ),
+        "adice": stops(subjects, study=STUDY),
     }
 
 

@@ -1,0 +1,390 @@
+"""A plan's strategies are carried out on its table of events, said, and counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from plan.tiny import HEAD, tiny_data
+
+import trialkit as tk
+from trialkit.plan import PlanRun, check_plan, load_plan, results_json, run_plan
+from trialkit.plan.events import Events, event_labels
+
+EVENTS = """
+[events]
+data = "adice"
+event = "ICE"
+day = "ASTDY"
+visits = { "Week 4" = 29, "Week 12" = 85 }
+"""
+STOPS = {"S-03": 10, "S-06": 40, "S-11": 40, "S-20": 84, "S-24": 200}
+ROLES = {"arm": "TRT01P", "reference": "Placebo", "subject": "USUBJID"}
+
+
+def stops(**changed: object) -> pd.DataFrame:
+    frame = pd.DataFrame({"USUBJID": list(STOPS), "ICE": "stopped", "ASTDY": list(STOPS.values())})
+    return frame.assign(**changed)
+
+
+def entry(
+    intercurrent: str,
+    body: str = 'method = "ttest"',
+    *,
+    where: str = '{ AVISIT = "Week 12" }',
+    name: str = "primary",
+) -> str:
+    condition = f"where = {where}\n" if where else ""
+    return (
+        f'\n[[analysis]]\nname = "{name}"\n{body}\n{condition}'
+        'estimand = { treatment = "LDN", population = "all", variable = "change", '
+        f'intercurrent = {{ {intercurrent} }}, summary = "difference" }}\n'
+    )
+
+
+def write(
+    folder: Path,
+    analyses: str,
+    *,
+    events: str = EVENTS,
+    table: pd.DataFrame | None = None,
+    data: pd.DataFrame | None = None,
+) -> Path:
+    head = HEAD.replace('adqs = "adqs.csv"', 'adqs = "adqs.csv"\nadice = "adice.csv"')
+    folder.mkdir(parents=True, exist_ok=True)
+    (tiny_data() if data is None else data).to_csv(folder / "adqs.csv", index=False)
+    (stops() if table is None else table).to_csv(folder / "adice.csv", index=False)
+    path = folder / "plan.toml"
+    path.write_text(head + events + analyses, encoding="utf-8")
+    return path
+
+
+def run(folder: Path, analyses: str, **changed: object) -> PlanRun:
+    return run_plan(load_plan(write(folder, analyses, **changed)))
+
+
+def after_stop(data: pd.DataFrame) -> pd.Series:
+    day = data["USUBJID"].map(STOPS)
+    return data["AVISIT"].map({"Week 4": 29, "Week 12": 85}) > day
+
+
+def test_treatment_policy_keeps_every_outcome_and_counts_them(tmp_path: Path) -> None:
+    found = run(tmp_path, entry('stopped = "treatment-policy"'))
+    week12 = tiny_data().query("AVISIT == 'Week 12'")
+    direct = tk.ttest(week12, outcome="CHG", **ROLES)
+    assert_frame_equal(found.table("primary").frame(), direct.frame())
+    assert found.analyses[0].events == (
+        "stopped (treatment-policy): 5 of 40 subjects. Outcomes from the event on: 4 observed are "
+        "kept, 0 missing.",
+    )
+    counts = found.table("primary", "intercurrent").frame()
+    assert counts[["arm", "N", "n_subjects", "n_observed"]].to_numpy().tolist() == [
+        ["Placebo", 20, 3, 2],
+        ["LDN 6 mg", 20, 2, 2],
+    ]
+    assert set(counts["handling"]) == {"kept as observed"}
+
+
+def test_hypothetical_sets_aside_what_followed(tmp_path: Path) -> None:
+    body = 'method = "mmrm"\nformula = "CHG ~ BASE*AVISIT + TRT01P*AVISIT"'
+    found = run(tmp_path, entry('stopped = "hypothetical"', body, where=""))
+    data = tiny_data()
+    data.loc[after_stop(data), "CHG"] = np.nan
+    fit = tk.mmrm(
+        "CHG ~ BASE*AVISIT + TRT01P*AVISIT",
+        data,
+        visit="AVISIT",
+        visit_order=["Week 4", "Week 12"],
+        **ROLES,
+    )
+    assert_frame_equal(found.table("primary").frame(), fit.contrasts().frame())
+    assert "5 observed are set aside as missing, 0 missing already" in found.analyses[0].events[0]
+
+
+def test_composite_makes_failures_of_those_seen_and_unseen(tmp_path: Path) -> None:
+    data = tiny_data()
+    data = data[~((data["USUBJID"] == "S-11") & (data["AVISIT"] == "Week 12"))]
+    body = 'method = "responders"\noutcome = "CRIT2FL"'
+    found = run(tmp_path, entry('stopped = "composite"', body), data=data)
+    week12 = tiny_data().query("AVISIT == 'Week 12'")
+    week12 = week12.assign(CRIT2FL=week12["CRIT2FL"].mask(after_stop(week12), "N"))
+    direct = tk.responders(week12, outcome="CRIT2FL", **ROLES)
+    assert_frame_equal(found.table("primary").frame(), direct.frame())
+    said = " ".join(found.analyses[0].events)
+    assert "3 observed and 1 missing, all set to N" in said
+    assert "1 rows are made" in said
+    body = 'method = "ttest"\ncomposite = 4.0'
+    found = run(tmp_path, entry('stopped = "composite"', body), data=data)
+    week12 = week12.assign(CHG=week12["CHG"].mask(after_stop(week12), 4.0))
+    assert_frame_equal(
+        found.table("primary").frame(), tk.ttest(week12, outcome="CHG", **ROLES).frame()
+    )
+
+
+def test_while_on_treatment_takes_the_last_before_even_where_that_visit_is_filtered(
+    tmp_path: Path,
+) -> None:
+    body = 'method = "ttest"\nwhile_on_treatment = "last"'
+    found = run(tmp_path, entry('stopped = "while-on-treatment"', body))
+    data = tiny_data()
+    early = data.query("AVISIT == 'Week 4'").set_index("USUBJID")["CHG"].astype(float)
+    week12 = data.query("AVISIT == 'Week 12'")
+    week12 = week12.assign(CHG=week12["CHG"].mask(after_stop(week12), week12["USUBJID"].map(early)))
+    # The first of them stopped before any visit: nothing was seen on treatment.
+    week12.loc[week12["USUBJID"] == "S-03", "CHG"] = np.nan
+    direct = tk.ttest(week12, outcome="CHG", **ROLES)
+    assert_frame_equal(found.table("primary").frame(), direct.frame())
+
+
+def test_a_principal_stratum_is_what_where_keeps(tmp_path: Path) -> None:
+    data = tiny_data()
+    data["STAYFL"] = np.where(data["USUBJID"].isin(list(STOPS)), "N", "Y")
+    for kept, words in (("Y", "none of 35 has it"), ("N", "all 5 subjects have it")):
+        where = f'{{ AVISIT = "Week 12", STAYFL = "{kept}" }}'
+        found = run(tmp_path, entry('stopped = "principal-stratum"', where=where), data=data)
+        assert words in found.analyses[0].events[0]
+    with pytest.raises(tk.SpecError, match="keeps 5 of 40 subjects with the event, first 'S-03'"):
+        run(tmp_path, entry('stopped = "principal-stratum"'), data=data)
+    mixed = 'method = "mmrm"\nformula = "CHG ~ TRT01P*AVISIT"'
+    with pytest.raises(tk.SpecError, match="give where= with the column"):
+        run(tmp_path, entry('stopped = "principal-stratum"', mixed, where=""), data=data)
+
+
+def test_imputation_begins_at_the_events(tmp_path: Path) -> None:
+    formula = "CHG ~ BASE*AVISIT + TRT01P*AVISIT"
+    body = f'method = "reference_based"\nformula = "{formula}"\nstrategy = ["mar", "j2r"]'
+    data = tiny_data().astype({"CHG": float})
+    data["CHG"] += np.random.default_rng(1).normal(size=len(data)).round(3)
+    data.loc[(data["USUBJID"] == "S-30") & (data["AVISIT"] == "Week 12"), "CHG"] = np.nan
+    aside = data.assign(CHG=data["CHG"].mask(after_stop(data)))
+    events = pd.DataFrame(
+        {
+            "USUBJID": ["S-03", "S-06", "S-11", "S-20"],
+            "AVISIT": ["Week 4", "Week 12", "Week 12", "Week 12"],
+        }
+    )
+    options = {"visit": "AVISIT", "visit_order": ["Week 4", "Week 12"], **ROLES}
+
+    def direct(frame: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+        return tk.reference_based(
+            formula, frame, strategy=["mar", "j2r"], events=own, **options
+        ).frame()
+
+    def planned(how: str, further: str = "", **changed: object) -> pd.DataFrame:
+        text = entry(f'stopped = "{how}"', body + further, where="")
+        return run(tmp_path, text, data=data, **changed).table("primary").frame()
+
+    assert_frame_equal(planned("hypothetical"), direct(aside, events))
+    # What was seen after the event stays; S-30, who has none, is imputed under MAR.
+    assert_frame_equal(planned("treatment-policy"), direct(data, events))
+    own = planned("hypothetical", '\nevents = { stopped = "cr" }')
+    assert_frame_equal(own, direct(aside, events.assign(strategy="cr")))
+    # A data set of its own, as the function takes it.
+    given = events.iloc[:2].assign(strategy=["cr", None], ICE="stopped", ASTDY=[10, 40])
+    named = planned("hypothetical", '\nevents = "adice"', table=given)
+    only = data["USUBJID"].isin(["S-03", "S-06"])
+    assert_frame_equal(
+        named,
+        direct(data.assign(CHG=data["CHG"].mask(after_stop(data) & only)), given.iloc[:, :3]),
+    )
+
+
+def test_without_a_table_strategies_are_only_declared(tmp_path: Path) -> None:
+    text = entry('stopped = "hypothetical", moved = "treatment-policy"')
+    found = run(tmp_path, text, events="")
+    assert found.analyses[0].events == (
+        "Declared only, not applied: stopped (hypothetical). The plan names no table of [events]; "
+        "outcomes are as in the data.",
+    )
+    document = json.loads(results_json(found))
+    assert document["analyses"][0]["events"] == list(found.analyses[0].events)
+    assert list(found.analyses[0].tables) == ["estimates"]
+    assert run(tmp_path, entry('moved = "treatment-policy"'), events="").analyses[0].events == ()
+
+
+def test_events_may_name_the_visit_and_need_no_design_order(tmp_path: Path) -> None:
+    events = '\n[events]\ndata = "adice"\nevent = "ICE"\nvisit = "AT"\n'
+    table = stops(AT=["Week 4", "Week 12", "Week 12", "Week 12", None])
+    by_visit = run(tmp_path, entry('stopped = "hypothetical"'), events=events, table=table).table(
+        "primary"
+    )
+    by_day = run(tmp_path, entry('stopped = "hypothetical"')).table("primary")
+    assert by_visit == by_day
+
+
+def test_data_without_visits_keep_every_value_or_are_refused(tmp_path: Path) -> None:
+    adsl = tiny_data().query("AVISIT == 'Week 12'").drop(columns="AVISIT")
+    head = HEAD.replace('visit = "AVISIT"\nvisit_order = ["Week 4", "Week 12"]\n', "")
+    path = write(tmp_path, entry('stopped = "treatment-policy"', where=""), data=adsl)
+    path.write_text(
+        path.read_text().replace('visit = "AVISIT"\nvisit_order = ["Week 4", "Week 12"]\n', "")
+    )
+    assert head != HEAD
+    said = run_plan(load_plan(path)).analyses[0].events
+    assert said == ("stopped (treatment-policy): 5 of 40 subjects; every value is kept.",)
+    path.write_text(path.read_text().replace("treatment-policy", "hypothetical"))
+    with pytest.raises(tk.SpecError, match="has not a visit by which to tell what follows"):
+        run_plan(load_plan(path))
+
+
+POLICY = 'stopped = "treatment-policy"'
+
+
+@pytest.mark.parametrize(
+    ("analysis", "changed", "message"),
+    [
+        (entry('moved = "treatment-policy"'), {}, "has the event 'stopped', for which"),
+        (
+            entry(f'{POLICY}, moved = "hypothetical"'),
+            {},
+            "names 'moved', which is not among the events of .events.: 'stopped'",
+        ),
+        (entry(""), {}, "is empty, .* 4 of the outcomes analysed follow 'stopped'"),
+        (entry('stopped = "composite"'), {}, "'composite' needs composite =, the outcome"),
+        (
+            entry('stopped = "while-on-treatment"'),
+            {},
+            'needs a summary of the outcomes .* while_on_treatment = "last"',
+        ),
+        (
+            entry(POLICY, 'method = "ttest"\ncomposite = 3'),
+            {},
+            "composite = 3: no event is met by 'composite'",
+        ),
+        (
+            entry(POLICY, 'method = "ttest"\nwhile_on_treatment = "last"'),
+            {"events": ""},
+            "the plan has no .events., and no event is met by 'while-on-treatment'",
+        ),
+        (
+            entry('stopped = "composite"', 'method = "ttest"\ncomposite = "N"'),
+            {},
+            "composite='N': column 'CHG' holds numbers",
+        ),
+        (
+            entry(POLICY),
+            {"table": stops(ASTDY=np.nan)},
+            "has the event 'stopped' without a day in 'ASTDY'",
+        ),
+        (
+            entry(
+                POLICY,
+                'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\n'
+                'events = { moved = "j2r" }',
+                where="",
+            ),
+            {},
+            "events names 'moved'; imputed are outcomes after",
+        ),
+        (
+            entry(
+                POLICY,
+                'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\n'
+                'events = { stopped = "j2r" }',
+                where="",
+            ),
+            {"events": ""},
+            "strategies by event: that needs the table of .events.",
+        ),
+        (
+            entry('stopped = "composite"', 'method = "responders"\noutcome = "BAD"'),
+            {"data": tiny_data().assign(BAD=["Y", "N", "X", "N"] * 20)},
+            "which value of 'BAD' is no response",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_and_found_by_check(
+    tmp_path: Path, analysis: str, changed: dict[str, object], message: str
+) -> None:
+    path = write(tmp_path, analysis, **changed)
+    with pytest.raises(tk.TrialkitError, match=rf"Analysis 'primary': .*{message}"):
+        run_plan(load_plan(path))
+    findings = check_plan(path)
+    assert any("primary" in finding.place for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('day = "ASTDY"\n', "", r"\[events\]: say when an event was by day or by visit"),
+        ('visits = { "Week 4" = 29, "Week 12" = 85 }', "", "day needs visits, the planned day"),
+        ('day = "ASTDY"', 'visit = "ASTDY"', "visit needs no planned days"),
+        ('data = "adice"', 'data = "adxx"', r"\[events\]: data = 'adxx' is not in \[data\]"),
+        ('event = "ICE"', 'evnt = "ICE"', r"\[events\]: unknown key 'evnt' \(did you mean 'event'"),
+    ],
+)
+def test_a_table_of_events_is_checked_when_the_plan_is_loaded(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in EVENTS
+    path = write(tmp_path, entry(POLICY), events=EVENTS.replace(old, new))
+    with pytest.raises(tk.SpecError, match=message):
+        load_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("events", "table", "message"),
+    [
+        (EVENTS.replace('"ICE"', '"ICF"'), stops(), r"event: no column 'ICF' in the data \(near"),
+        (EVENTS + 'labels = ["moved"]\n', stops(), "the event 'stopped', which is not among 'mov"),
+    ],
+)
+def test_a_wrong_table_of_events_is_said_once(
+    tmp_path: Path, events: str, table: pd.DataFrame, message: str
+) -> None:
+    path = write(tmp_path, entry(POLICY) + entry(POLICY, name="b"), events=events, table=table)
+    (finding,) = check_plan(path)
+    assert finding.place == "[events]"
+    with pytest.raises(tk.SpecError, match=message):
+        run_plan(load_plan(path))
+
+
+def test_events_are_named_by_text() -> None:
+    events = Events(data="adice", event="ICE", visit="AT")
+    with pytest.raises(tk.SpecError, match="'ICE' holds 3; events are named by text"):
+        event_labels(events, pd.DataFrame({"ICE": [3], "AT": ["Week 4"]}))
+
+
+def test_labels_name_events_that_nobody_had(tmp_path: Path) -> None:
+    events = EVENTS + 'labels = ["stopped", "rescue"]\n'
+    found = run(tmp_path, entry(f'{POLICY}, rescue = "hypothetical"'), events=events)
+    assert "rescue (hypothetical): 0 of 40 subjects" in " ".join(found.analyses[0].events)
+
+
+def test_a_data_set_of_events_must_be_there(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\nevents = "adxx"'
+    path = write(tmp_path, entry(POLICY, body, where=""))
+    with pytest.raises(tk.SpecError, match=r"events: data = 'adxx' is not in \[data\]"):
+        load_plan(path)
+
+
+def test_the_table_itself_is_a_method(tmp_path: Path) -> None:
+    found = run(tmp_path, entry(POLICY, 'method = "intercurrent_events"', where=""))
+    counts = found.table("primary").frame()
+    assert dict(zip(counts["visit"], counts["n_subjects"], strict=True)) == {
+        "Week 4": 1,
+        "Week 12": 3,
+        "after the last": 1,
+    }
+    listing = found.table("primary", "listing").frame()
+    direct = tk.intercurrent_events(
+        stops(),
+        subject="USUBJID",
+        event="ICE",
+        day="ASTDY",
+        visits={"Week 4": 29, "Week 12": 85},
+        strategies={"stopped": "treatment-policy"},
+    )
+    assert_frame_equal(listing.drop(columns="method"), direct.frame())
+    with pytest.raises(
+        tk.SpecError, match=r"event missing; give it in the analysis or in \[events\]"
+    ):
+        run(
+            tmp_path,
+            entry(POLICY, 'method = "intercurrent_events"\nday = "BASE"\ndata = "adqs"', where=""),
+            events="",
+        )
