@@ -29,7 +29,7 @@ import trialkit as tk
 SEED = 20261102
 MIN_REPLICATIONS_TO_CHECK = 500
 SHARES = (0.1, 0.3, 0.5, 0.7)
-SIZES = {"paired": (8, 16, 30, 50), "draws": (8, 16), "parallel": (20, 50)}
+SIZES = {"paired": (8, 16, 30, 50), "draws": (8,), "parallel": (20, 50)}
 EFFECT = {"paired": -0.6, "draws": -0.6, "parallel": -0.8}
 N_DRAWS = {"paired": 1, "draws": 3}
 RULES = ("tobit", "half")
@@ -42,7 +42,6 @@ THRESHOLDS = {
     ("paired", 30): (0.7, 0.05, 0.02),
     ("paired", 50): (0.7, 0.04, 0.02),
     ("draws", 8): (0.3, 0.05, 0.03),
-    ("draws", 16): (0.5, 0.05, 0.03),
     # Wald z with the maximum-likelihood variance, as survreg: short in small samples.
     ("parallel", 20): (0.5, 0.06, 0.05),
     ("parallel", 50): (0.7, 0.06, 0.03),

@@ -136,7 +136,7 @@ def test_equal_draws_are_the_paired_t_of_their_means(omega: float) -> None:
 
 def test_means_of_unequal_draws_when_asked() -> None:
     data = unequal(nested_panel(n=8, m=2))
-    found = tk.compare_panel(data, **DRAWS, draws="mean").frame()
+    found = tk.compare_panel(data, **DRAWS, repeated="mean").frame()
     logs = data.assign(AVAL=np.log2(data["AVAL"]))
     means = logs.groupby(["PARAMCD", "USUBJID", "AVISIT"], as_index=False)["AVAL"].mean()
     plain = tk.compare_panel(means, **PAIRED, transform="none").frame()
@@ -160,17 +160,17 @@ def test_each_analyte_goes_its_own_way() -> None:
 
 def test_what_goes_with_the_mixed_model_and_what_does_not() -> None:
     data = unequal(nested_panel(n=7, m=3))
-    with pytest.raises(tk.SpecError, match="draws of unequal number have several; choose draws="):
+    with pytest.raises(tk.SpecError, match="unequal number have several; choose repeated="):
         tk.compare_panel(data, **DRAWS, moderated=True)
-    assert "s2_prior" in tk.compare_panel(data, **DRAWS, moderated=True, draws="mean").frame()
+    assert "s2_prior" in tk.compare_panel(data, **DRAWS, moderated=True, repeated="mean").frame()
     equal = tk.compare_panel(nested_panel(n=7, m=3), **DRAWS, moderated=True).frame()
     assert equal["method"].str.contains("means of draws, moderated").all()
     ranked = tk.compare_panel(data, **DRAWS, test="wilcoxon").frame()
     assert ranked["method"].str.contains("; differences of the means of draws").all()
     permuted = tk.compare_panel(data, **DRAWS, adjust="maxt")
     assert "(several draws by the t statistic of their means)" in permuted.adjustment
-    with pytest.raises(tk.SpecError, match='draws="mean" has no mean of draws one of which'):
-        tk.compare_panel(data, **DRAWS, draws="mean", lloq=20.0)
+    with pytest.raises(tk.SpecError, match='repeated="mean" has no mean of draws one of which'):
+        tk.compare_panel(data, **DRAWS, repeated="mean", lloq=20.0)
 
 
 def test_values_left_out_leave_unequal_draws() -> None:
@@ -310,3 +310,22 @@ def test_scores_of_draws_are_exchanged_in_pairs() -> None:
     plain = tk.compare_panel(data, **DRAWS, adjust="maxt").frame()
     found = tk.compare_panel(data.assign(LLOQ=limit), **DRAWS, lloq="LLOQ", adjust="maxt").frame()
     np.testing.assert_allclose(found["p_permutation"], plain["p_permutation"], atol=0.08)
+
+
+def test_a_bound_that_cannot_be_fitted_is_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trialkit.analyses import panel_detection
+
+    data = paired_panel(n=8, m=1)
+    later = data["AVISIT"] == "Week 8"
+    limit = float(data.loc[~later, "AVAL"].min()) * 0.999
+    data.loc[later, "AVAL"] = limit / 2
+    bounded = tk.compare_panel(data, **PAIRED, lloq=limit).frame().iloc[0]
+    assert np.isfinite(bounded["ci_high"])
+
+    def unfitted(*_: object) -> float:
+        raise tk.ConvergenceError("The censored likelihood has no maximum.")
+
+    monkeypatch.setattr(panel_detection._Profile, "_fitted", unfitted)
+    row = tk.compare_panel(data, **PAIRED, lloq=limit).frame().iloc[0]
+    assert (row["ci_low"], row["ci_high"]) == (-np.inf, np.inf)
+    assert row["p_value"] == bounded["p_value"]

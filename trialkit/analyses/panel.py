@@ -13,12 +13,12 @@ import pandas as pd
 from trialkit.analyses.panel_cells import PanelCells, PanelColumns, read_cells
 from trialkit.analyses.panel_choices import (
     Censoring,
-    Draws,
     PanelAdjustment,
     PanelDesign,
     PanelOptions,
     PanelTest,
     PlateEffect,
+    Repeated,
     Transform,
     Trend,
 )
@@ -44,7 +44,7 @@ def compare_panel(
     condition: str,
     reference: object,
     visit: str | None = None,
-    draws: Draws = "mixed",
+    repeated: Repeated = "mixed",
     period: str | None = None,
     sequence: str | None = None,
     strata: Sequence[str] = (),
@@ -85,9 +85,9 @@ def compare_panel(
     half its limit (limit / sqrt 2 under "half-sqrt2").
 
     `visit` names several draws of a subject under a condition. They are taken by a mixed model
-    (draws="mixed": random subject and subject-by-condition effects, REML with variances that may
+    (repeated="mixed": random subject and subject-by-condition effects, REML with variances that may
     fall below zero, Kenward-Roger with the expected information); draws of equal number then
-    give the t test of their means. draws="mean" compares unweighted means of unequal draws,
+    give the t test of their means. repeated="mean" compares unweighted means of unequal draws,
     too; rank, moderated and permutation statistics are those of the means.
 
     A value at or below its own `lloq` (a column, or a number) is left-censored there, one at or
@@ -152,7 +152,7 @@ def compare_panel(
         ci_level=ci_level,
         alternative=alternative,
         null=null,
-        draws=draws,
+        repeated=repeated,
         plate_effect=plate_effect,
     )
     columns = PanelColumns(
@@ -209,8 +209,8 @@ def _check_arguments(
             raise SpecError(f'{name}= does not apply to design="{options.design}".')
     if options.design == "crossover" and columns.period is None:
         raise SpecError('design="crossover" needs period=, the column of the period.')
-    if options.draws != "mixed" and columns.draw is None:
-        raise SpecError(f'draws="{options.draws}" is for several draws; name them by visit=.')
+    if options.repeated != "mixed" and columns.draw is None:
+        raise SpecError(f'repeated="{options.repeated}" is for several draws; name them by visit=.')
     if options.plate_effect == "random" and columns.plate is None:
         raise SpecError('plate_effect="random" needs plate=, the column of the plate.')
     if columns.baseline is None and columns.baseline_lloq is not None:

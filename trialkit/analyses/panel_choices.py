@@ -12,12 +12,12 @@ from trialkit.typing import Alternative
 
 __all__ = [
     "Censoring",
-    "Draws",
     "PanelAdjustment",
     "PanelDesign",
     "PanelOptions",
     "PanelTest",
     "PlateEffect",
+    "Repeated",
     "Transform",
     "Trend",
 ]
@@ -25,7 +25,7 @@ __all__ = [
 PanelDesign: TypeAlias = Literal["paired", "parallel", "crossover"]
 Censoring: TypeAlias = Literal["tobit", "half", "half-sqrt2", "ros", "drop"]
 PlateEffect: TypeAlias = Literal["fixed", "random"]
-Draws: TypeAlias = Literal["mixed", "mean"]
+Repeated: TypeAlias = Literal["mixed", "mean"]
 Transform: TypeAlias = Literal["log2", "none"]
 PanelTest: TypeAlias = Literal["t", "welch", "wilcoxon"]
 Trend: TypeAlias = bool | Literal["level"]
@@ -64,7 +64,7 @@ class PanelOptions:
     ci_level: float
     alternative: Alternative
     null: float
-    draws: str = "mixed"
+    repeated: str = "mixed"
     plate_effect: str = "fixed"
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class PanelOptions:
         check_choice("outcome", self.outcome, ("level", "change"))
         check_choice("test", self.test, ("t", "welch", "wilcoxon"))
         check_choice("adjust", self.adjust, ADJUSTMENTS)
-        check_choice("draws", self.draws, ("mixed", "mean"))
+        check_choice("repeated", self.repeated, ("mixed", "mean"))
         check_choice("plate_effect", self.plate_effect, ("fixed", "random"))
         check_level(self.ci_level)
         check_alternative(self.alternative)

@@ -223,13 +223,13 @@ def _by_mixed_model(units: PanelUnits, options: PanelOptions, y: FloatArray) -> 
     """Analytes (m,) for a mixed model; SpecError where moderation would meet them."""
     if units.random_plate is not None:
         return np.ones(len(units.analytes), dtype=np.bool_)
-    if options.draws != "mixed" or not units.is_within or units.y.shape[3] == 1:
+    if options.repeated != "mixed" or not units.is_within or units.y.shape[3] == 1:
         return np.zeros(len(units.analytes), dtype=np.bool_)
     mixed = needs_mixed_model(units, y)
     if options.moderated and mixed.any():
         raise SpecError(
             f"moderated=True moderates one residual variance, and {int(mixed.sum())} analyte(s) "
-            'with draws of unequal number have several; choose draws="mean".'
+            'with draws of unequal number have several; choose repeated="mean".'
         )
     return mixed
 
@@ -277,10 +277,10 @@ def _tobit(
     if rows.size == 0:
         return
     part = only(units, rows)
-    if options.draws == "mean" and has_several_draws(part).any():
+    if options.repeated == "mean" and has_several_draws(part).any():
         raise SpecError(
-            'draws="mean" has no mean of draws one of which is censored; choose draws="mixed", or '
-            'censoring="half", "half-sqrt2" or "drop".'
+            'repeated="mean" has no mean of draws one of which is censored; choose '
+            'repeated="mixed", or censoring="half", "half-sqrt2" or "drop".'
         )
     fits = tobit_within(part) if units.is_within else tobit_between(part)
     for place, row in enumerate(rows):

@@ -34,7 +34,7 @@ class ComparePanel(AnalysisSpec):
     condition: Column
     reference: Level | None = None
     visit: Column | None = None
-    draws: Literal["mixed", "mean"] = "mixed"
+    repeated: Literal["mixed", "mean"] = "mixed"
     period: Column | None = None
     sequence: Column | None = None
     strata: OneOrMoreColumns = ()
