@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -125,7 +125,8 @@ class Problem:
     def _strategies(self, strategy: str) -> str:
         """The strategy in words, or those that the events have of their own."""
         own = self.events.own
-        if not (own != "").any():
+        is_anchor = self.events.has_anchor and strategy == "mar"
+        if is_anchor or not (own != "").any():
             return PHRASES[strategy]
         counts = [
             f"{PHRASES[each]} {int((own == each).sum())}"
@@ -188,6 +189,7 @@ def read_problem(
     analysis: str | None,
     rng: np.random.Generator | int | None,
     further_columns: Sequence[str] = (),
+    has_anchor: bool = False,
 ) -> Problem:
     """Check the choices, read the data, fit the imputation models."""
     strategies = (strategy,) if isinstance(strategy, str) else tuple(strategy)
@@ -213,7 +215,8 @@ def read_problem(
             *further_columns,
         ],
     )
-    found = read_events(events, grid)
+    found = replace(read_events(events, grid), has_anchor=has_anchor)
+    found.refuse_one_answer(strategies, len(grid.visits))
     return Problem(
         grid=grid,
         events=found,
