@@ -197,6 +197,8 @@ def test_everyone_contributes_what_there_is_and_is_counted() -> None:
         "baselines only."
     )
     assert "must not reach into a later baseline" in model.notes[1]
+    assert "14 subjects are few for an unstructured covariance of 4 responses" in model.notes[2]
+    assert not any("are few" in note for note in fit(trial(n=20)).notes)
     frame = model.contributions().set_index("subject")
     assert frame.loc["S-04", "n_periods"] == 0
     assert frame.loc["S-04", "baselines"] == "1, 2"

@@ -240,6 +240,16 @@ def test_phases_of_different_subjects_are_refused() -> None:
         of_diary(apart)
 
 
+def test_a_phase_of_other_subjects_leaves_no_plain_difference_to_note() -> None:
+    data = two_phases(np.minimum(np.arange(42), 28.0), seed=11)
+    phases = ["Placebo", "LDN", "Later"]
+    others = data["USUBJID"] >= 6
+    moved = data.assign(APHASE=data["APHASE"].mask(others, "Later"))
+    fit = tk.phase_contrast(moved, **ROLES, reference="Placebo", phase_order=phases)
+    assert len(fit.contrasts()) == 2
+    assert not any("step" in text for text in fit.notes)
+
+
 def test_phases_in_different_orders_are_a_crossover() -> None:
     data = diary()
     turned = data["USUBJID"] == 1

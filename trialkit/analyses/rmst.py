@@ -74,9 +74,9 @@ def rmst(
     "rmtl-ratio", each other arm against the reference ("" where arm or contrast does not
     apply). Ratios are tested on the log scale. No proportional hazards are assumed; censoring
     is independent within each arm. Sampling variance of the mean (Greenwood-type, as survRM2 and
-    SAS's PROC LIFETEST), which is a little small in small arms: with 30 subjects an arm, a third
-    of them with the event, a 95% interval covers 94.0%. `bias_correction` multiplies each arm's
-    variance by m / (m - 1), m its events before tau (SAS's RMST(BC)): 94.7% there.
+    SAS's PROC LIFETEST), which is a little small in small arms: with 30 subjects an arm, half of
+    them with the event, a 95% interval covers 94.0%. `bias_correction` multiplies each arm's
+    variance by m / (m - 1), m its events before tau (SAS's RMST(BC)): 94.8% there.
 
     `covariates` (columns, or terms such as "C(SITE)") give the difference and the ratio by
     regression of restricted time, weighted for censoring within each arm (Tian, Zhao & Wei
