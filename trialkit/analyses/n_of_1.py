@@ -293,7 +293,10 @@ def _summary_method(tau2: str, ci: str) -> str:
     interval = (
         "Hartung-Knapp (untruncated), t with k - 1 df" if ci == "hksj" else "normal reference"
     )
-    return f"two-stage random-effects mean, tau2 by {TAU2_NAMES[tau2]}, {interval}"
+    return (
+        f"two-stage random-effects mean, first-stage variances taken for known, tau2 by "
+        f"{TAU2_NAMES[tau2]}, {interval}"
+    )
 
 
 def _notes(rows: SeriesRows, outcome: str) -> tuple[str, ...]:

@@ -115,6 +115,6 @@ def require_one_row_each(frame: pd.DataFrame, subject: str) -> None:
     if len(repeated):
         raise DataError(
             f"{repeated.nunique()} subject(s) in {subject!r} have more than one row, first "
-            f"{repeated.iloc[0]!r}; the rows are analysed as independent: choose one visit and "
+            f"{repeated.tolist()[0]!r}; the rows are analysed as independent: choose one visit and "
             "parameter first."
         )
