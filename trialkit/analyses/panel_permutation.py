@@ -19,7 +19,7 @@ from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_fits import least_squares_rows, tobit_rows_of
 from trialkit.analyses.panel_ranks import rank_response
 from trialkit.analyses.panel_tobit import null_scores
-from trialkit.analyses.panel_units import PanelUnits, only
+from trialkit.analyses.panel_units import PanelUnits, has_several_draws, only
 from trialkit.analyses.panel_welch import welch_statistics
 from trialkit.errors import DataError, DesignError, SpecError
 from trialkit.kernels.arrangements import Labels, Signs, blocks
@@ -107,12 +107,14 @@ def westfall_young(
 def _what_is_rearranged(units: PanelUnits, options: PanelOptions) -> str:
     """Words on the statistic where it is not the one that the table shows."""
     n_scores = tobit_rows_of(units, options.censoring).size
-    if n_scores == 0:
-        return ""
-    return (
-        f" ({n_scores} with censored values by the t statistic of their scores in the tobit fit "
-        "without the contrast)"
-    )
+    if n_scores:
+        return (
+            f" ({n_scores} with censored values by the t statistic of their scores in the tobit "
+            "fit without the contrast)"
+        )
+    if options.test == "t" and has_several_draws(units).any():
+        return " (several draws by the t statistic of their means)"
+    return ""
 
 
 def _min_p(
