@@ -266,6 +266,14 @@ POLICY = 'stopped = "treatment-policy"'
             "the plan has no .events., and no event is met by 'while-on-treatment'",
         ),
         (
+            entry(
+                'stopped = "hypothetical"',
+                'method = "responders"\noutcome = "CRIT2FL"\nmissing = "non-responder"',
+            ),
+            {},
+            "would count them as failures: that is 'composite'",
+        ),
+        (
             entry('stopped = "composite"', 'method = "ttest"\ncomposite = "N"'),
             {},
             "composite='N': column 'CHG' holds numbers",
