@@ -35,15 +35,15 @@ R_MAXT = """
 suppressPackageStartupMessages(library(multtest))
 x <- matrix(readBin("{values}", "double", {m} * {n}), {m}, {n}, byrow = TRUE)
 g <- rep(0:1, {half}); set.seed(1)
-t <- system.time(r <- mt.maxT(x, g, test = "{test}", side = "abs", B = {b}))[["elapsed"]]
+t <- sum(system.time(r <- mt.maxT(x, g, test = "{test}", side = "abs", B = {b}))[1:2])
 cat("\\nseconds", t, "\\n")
 """
 R_TOBIT = """
 library(survival)
 y <- matrix(readBin("{values}", "double", {m} * {n}), {m}, {n}, byrow = TRUE)
 g <- rep(0:1, {half}); l <- apply(y, 1, quantile, .3)
-t <- system.time(for (i in 1:{m}) {{ z <- pmax(y[i, ], l[i])
-  summary(survreg(Surv(z, z > l[i], type = "left") ~ g, dist = "gaussian")) }})[["elapsed"]]
+t <- sum(system.time(for (i in 1:{m}) {{ z <- pmax(y[i, ], l[i])
+  summary(survreg(Surv(z, z > l[i], type = "left") ~ g, dist = "gaussian")) }})[1:2])
 cat("\\nseconds", t, "\\n")
 """
 
@@ -73,7 +73,7 @@ def trialkit_table(m: int, n: int, b: int, *, paired: bool) -> float:
 
     frame = long_frame(values(m, n), paired=paired)
     options = {} if paired else {"permutations": b, "rng": 1}
-    start = time.perf_counter()
+    start = time.process_time()
     tk.compare_panel(
         frame,
         analyte="PARAMCD",
@@ -86,7 +86,7 @@ def trialkit_table(m: int, n: int, b: int, *, paired: bool) -> float:
         adjust="maxt",
         **options,
     ).frame()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def trialkit_engine(m: int, n: int, b: int) -> float:
@@ -96,16 +96,16 @@ def trialkit_engine(m: int, n: int, b: int) -> float:
 
     y = values(m, n)
     labels = np.tile([0.0, 1.0], n // 2)
-    start = time.perf_counter()
+    start = time.process_time()
     rows = project(y, np.ones((n, 1)))
     source = Labels(labels=labels, strata=np.zeros(n, dtype=np.int64))
 
     def size(block: np.ndarray) -> np.ndarray:
         return np.abs(effect_correlations(rows, block))
 
-    draws = source.sample(b, 100, np.random.default_rng(1))
+    draws = source.sample(b, 200, np.random.default_rng(1))
     step_down_max(size(labels[None])[:, 0], map(size, draws), includes_observed=False)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def trialkit_tobit(m: int, n: int) -> float:
@@ -114,7 +114,7 @@ def trialkit_tobit(m: int, n: int) -> float:
     y = values(m, n)
     limit = np.quantile(y, 0.3, axis=1)
     frame = long_frame(y, paired=False).assign(LLOQ=np.repeat(limit, n))
-    start = time.perf_counter()
+    start = time.process_time()
     tk.compare_panel(
         frame,
         analyte="PARAMCD",
@@ -126,7 +126,7 @@ def trialkit_tobit(m: int, n: int) -> float:
         transform="none",
         lloq="LLOQ",
     ).frame()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def statsmodels_loop(m: int, n: int) -> float:
@@ -134,10 +134,10 @@ def statsmodels_loop(m: int, n: int) -> float:
 
     y = values(m, n)
     x = np.column_stack([np.ones(n), np.tile([0.0, 1.0], n // 2)])
-    start = time.perf_counter()
+    start = time.process_time()
     for row in y:
         OLS(row, x).fit().summary2()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 INSIDE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from analyses.imputation_frames import ANALYSIS, FORMULA, ROLES, trial
 
@@ -33,3 +34,21 @@ def test_both_columns_are_those_of_the_single_analyses() -> None:
 def test_chance_needs_a_seed() -> None:
     with pytest.raises(tk.SpecError, match="rng=None"):
         tk.compare_variances(FORMULA, trial(), analysis=ANALYSIS, **ROLES)
+
+
+def test_missing_at_random_is_the_anchor_whatever_strategies_events_have_of_their_own() -> None:
+    data = trial(60)
+    last = data.dropna(subset="CHG").groupby("USUBJID")["AVISITN"].max()
+    events = pd.DataFrame(
+        [(who, visit + 4) for who, visit in last.items() if visit < 12] + [("S002", 4)],
+        columns=["USUBJID", "AVISITN"],
+    )
+    roles = {"analysis": ANALYSIS, "n_samples": 10, "rng": 3, **ROLES}
+    named = tk.compare_variances(FORMULA, data, strategy="j2r", events=events, **roles)
+    own = tk.compare_variances(
+        FORMULA, data, strategy="lmcf", events=events.assign(strategy="j2r"), **roles
+    )
+    numbers = ["estimate", "se", "se_rubin", "variance_over_mar", "variance_over_mar_rubin"]
+    np.testing.assert_allclose(named.frame()[numbers], own.frame()[numbers], rtol=1e-12)
+    assert "each event's own strategy: jump to reference" in own.estimates[-1].method
+    assert "Imputation under missing at random (" in own.estimates[0].method

@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from analyses.crossover_cases import ROLES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reference.loader import assert_close, reference_case
+from scipy import stats
 
 import trialkit as tk
 from trialkit.kernels.conditional_logistic import fit_conditional_logistic
@@ -201,7 +204,6 @@ def test_newcombe_worked_example() -> None:
 
 @pytest.mark.parametrize("table", [[[3, 1], [2, 6]], [[0, 5], [4, 1]], [[7, 2], [2, 7]]])
 def test_fisher_is_that_of_scipy(table: list[list[int]]) -> None:
-    from scipy import stats
 
     assert_close(fisher_exact(np.array(table)), stats.fisher_exact(table).pvalue, 1e-12)
 
@@ -257,3 +259,74 @@ def test_a_sequence_of_one_treatment_is_not_ab_ba() -> None:
         binary(data)
     with pytest.raises(tk.DataError, match=r"with an outcome, the first in row 3;"):
         binary(SOME.assign(TRTA=SOME["TRTA"].where(SOME.index != 3)))
+
+
+@given(up=st.integers(0, 9), down=st.integers(0, 9), level=st.sampled_from([0.8, 0.95]))
+@settings(max_examples=40, deadline=None)
+def test_mcnemar_by_its_definition(up: int, down: int, level: float) -> None:
+    """Exact, mid-p and limits from the binomial distribution, point by point."""
+    n = up + down
+    if n == 0:
+        return
+    share = stats.binom.pmf(np.arange(n + 1), n, 0.5)
+    distance = np.abs(np.arange(n + 1) - n / 2)
+    two = mcnemar(up, down, ci_level=level)
+    as_extreme = share[np.isclose(distance, distance[up])].sum()
+    more = share[distance > distance[up] + 1e-9].sum()
+    assert_close(two.p_exact, more + as_extreme, 1e-10)
+    assert_close(two.p_mid, more + as_extreme / 2, 1e-10)
+    assert_close(two.p_value, stats.chi2.sf((up - down) ** 2 / n, 1), 1e-10)
+    for alternative, beyond, sign in (("greater", share[up + 1 :], 1), ("less", share[:up], -1)):
+        one = mcnemar(up, down, ci_level=level, alternative=alternative)
+        assert_close(one.p_exact, beyond.sum() + share[up], 1e-10)
+        assert_close(one.p_mid, beyond.sum() + share[up] / 2, 1e-10)
+        assert_close(one.p_value, stats.norm.sf(sign * (up - down) / np.sqrt(n)), 1e-10)
+        assert_close(one.p_corrected, stats.norm.sf((sign * (up - down) - 1) / np.sqrt(n)), 1e-10)
+        exact = stats.binomtest(up, n, alternative=alternative).proportion_ci(level)
+        limits = [p / (1 - p) if p < 1 else np.inf for p in exact]
+        assert_close([one.low, one.high], limits, 1e-8)
+
+
+def test_one_sided_tests_are_those_of_their_definitions() -> None:
+    table = np.array([[3, 9], [7, 2]])
+    for alternative in ("less", "greater"):
+        theirs = stats.fisher_exact(table, alternative=alternative).pvalue
+        assert_close(fisher_exact(table, alternative=alternative), theirs, 1e-10)
+    less, greater = (binary(SOME, alternative=a) for a in ("less", "greater"))
+    two = binary(SOME)
+    for name in ("mcnemar", "mainland-gart", "prescott", "conditional-logistic"):
+        # SOME has more events under LDN.
+        assert greater.loc[name, "p_value"] < two.loc[name, "p_value"] < less.loc[name, "p_value"]
+        assert greater.loc[name, "method"].endswith("one-sided (greater)")
+    for name in ("mcnemar", "mainland-gart", "conditional-logistic"):
+        assert greater.loc[name, "ci_high"] == np.inf
+        assert less.loc[name, "ci_low"] == 0
+        assert greater.loc[name, "ci_low"] > two.loc[name, "ci_low"]
+    for name in ("mainland-gart", "prescott"):
+        z = np.sqrt(two.loc[name, "chi_square"])
+        assert_close(greater.loc[name, "p_asymptotic"], stats.norm.sf(z), 1e-10)
+        assert_close(less.loc[name, "p_asymptotic"], stats.norm.cdf(z), 1e-10)
+    wide = binary(SOME, ci_level=0.9).loc["risk-difference"]
+    assert_close(greater.loc["risk-difference", "ci_low"], wide["ci_low"], 1e-12)
+    assert_close(less.loc["risk-difference", "ci_high"], wide["ci_high"], 1e-12)
+    assert greater.loc["risk-difference", "ci_high"] == np.inf
+    with pytest.raises(tk.SpecError, match="alternative='more' is not offered"):
+        binary(SOME, alternative="more")
+    with pytest.raises(tk.SpecError, match=r"ci_level=0\.4 with a one-sided alternative"):
+        binary(SOME, alternative="less", ci_level=0.4)
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "less", "greater"])
+def test_prescott_permutes_the_subjects(alternative: Any) -> None:
+    counts = np.array([[1, 2, 2], [2, 1, 3]])
+    scores = np.repeat([-1, 0, 1], counts.sum(axis=0))
+    chosen, observed = int(counts[1].sum()), int(counts[1] @ [-1, 0, 1])
+    sums = np.array([scores[list(c)].sum() for c in combinations(range(scores.size), chosen)])
+    mean = sums.mean()
+    share = {
+        "two-sided": np.abs(sums - mean) >= abs(observed - mean) - 1e-9,
+        "less": sums <= observed,
+        "greater": sums >= observed,
+    }[alternative].mean()
+    found = trend_permutation(counts, np.array([-1, 0, 1]), alternative=alternative)
+    assert_close(found.p_exact, share, 1e-12)

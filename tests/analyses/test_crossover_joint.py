@@ -102,7 +102,7 @@ def dense_model(data: pd.DataFrame, sigma: np.ndarray) -> DenseModel:
 
 
 def test_kenward_roger_of_the_likelihood_written_out() -> None:
-    data = trial(seed=5, missing=0.1)
+    data = trial(n=11, seed=5, missing=0.1)
     model = fit(data)
     assert model.columns[:4] == ("Intercept", "treatment[T.LDN]", "period[T.2]", "sequence[T.BA]")
     dense = dense_model(data, model.covariance.to_numpy())
@@ -197,6 +197,8 @@ def test_everyone_contributes_what_there_is_and_is_counted() -> None:
         "baselines only."
     )
     assert "must not reach into a later baseline" in model.notes[1]
+    assert "14 subjects are few for an unstructured covariance of 4 responses" in model.notes[2]
+    assert not any("are few" in note for note in fit(trial(n=20)).notes)
     frame = model.contributions().set_index("subject")
     assert frame.loc["S-04", "n_periods"] == 0
     assert frame.loc["S-04", "baselines"] == "1, 2"

@@ -157,3 +157,48 @@ def test_what_is_refused() -> None:
         tk.ae_withdrawal(data.assign(FL=None), arm="ARM", reference="P", flag="FL")
     with pytest.raises(tk.DataError, match="reference= must name"):
         tk.ae_withdrawal(data, arm="ARM", reference=None, flag="FL")
+
+
+def edges(**changed: object) -> tk.EstimateTable:
+    data = pd.DataFrame(
+        {
+            "ARM": ["P"] * 3 + ["D"] * 3,
+            "EOSSTT": ["COMPLETED", "COMPLETED", "DISCONTINUED"] * 2,
+            "DCSREAS": [None, None, "AE", None, None, None],
+            "DAYS": [84.0, 84, 10, 84, 84, 30],
+        }
+    ).assign(**changed)
+    return tk.disposition(
+        data, arm="ARM", status="EOSSTT", reason="DCSREAS", reference="P", time="DAYS"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [("ANY", "the name of all reasons together"), ("COMPLETED", "which is a status")],
+)
+def test_a_reason_that_is_the_name_of_something_else(reason: str, message: str) -> None:
+    with pytest.raises(tk.DataError, match=message):
+        edges(DCSREAS=[None, None, reason, None, None, None])
+
+
+def test_a_reason_that_says_that_none_was_given_is_counted_with_those_left_blank() -> None:
+    table = edges(DCSREAS=[None, None, "REASON NOT GIVEN", None, None, None])
+    rows = table.where(reason="REASON NOT GIVEN").frame()
+    assert rows["n"].tolist() == [1, 1]
+    assert table.where(reason="ANY").frame()["n"].tolist() == [1, 1]
+
+
+def test_rates_need_a_unit_and_some_time() -> None:
+    for per in (0, -1, np.nan, True):
+        with pytest.raises(tk.SpecError, match="must be a length of time above zero"):
+            edges().rates(per=per)
+    with pytest.raises(tk.DataError, match="Arm 'D' has no time in the trial"):
+        edges(DAYS=[84.0, 84, 10, 0, 0, 0]).rates()
+
+
+def test_one_arm_has_no_differences() -> None:
+    data = pd.DataFrame({"ARM": ["P"] * 2, "S": ["COMPLETED"] * 2, "R": [None] * 2})
+    table = tk.disposition(data, arm="ARM", status="S", reason="R")
+    with pytest.raises(tk.DataError, match="one arm only, 'P'"):
+        table.differences()

@@ -84,6 +84,8 @@ def test_what_is_refused() -> None:
         events(strategies={**STRATEGIES, "rescue": "ignore"})
     with pytest.raises(tk.SpecError, match="give composite="):
         events().apply(long(), outcome="AVAL", visit="AVISIT")
+    with pytest.raises(tk.SpecError, match="composite=nan is not an outcome"):
+        events().apply(long(), outcome="AVAL", visit="AVISIT", composite=np.nan)
     with pytest.raises(tk.SpecError, match="must be in order"):
         events(visits={"Week 8": 56, "Week 4": 28})
     with pytest.raises(tk.SpecError, match="it is empty"):

@@ -414,6 +414,11 @@ def test_the_number_assayed_is_part_of_the_result() -> None:
     [
         ({"design": "cohort"}, "design='cohort' is not offered; allowed: paired, parallel"),
         ({"censoring": "mean"}, "censoring='mean' is not offered"),
+        (
+            {"visit": "DRAW", "repeated": "median"},
+            "repeated='median' is not offered; allowed:",
+        ),
+        ({"repeated": "mean"}, 'repeated="mean" is for several draws; name them by visit='),
         ({"adjust": "tukey"}, "adjust='tukey' is not offered"),
         ({"outcome": "change"}, 'outcome="change" is for design="parallel"'),
         ({"test": "welch"}, 'test="welch" compares two arms'),

@@ -233,10 +233,21 @@ def test_a_gradual_change_is_noted_and_a_step_is_not() -> None:
     assert not any("step" in text for text in independent.notes)
 
 
-def test_phases_of_different_subjects_have_no_plain_difference() -> None:
+def test_phases_of_different_subjects_are_refused() -> None:
     data = two_phases(np.minimum(np.arange(42), 28.0), seed=11)
     apart = data[(data["USUBJID"] < 4) == (data["APHASE"] == "LDN")]
-    assert not any("step" in text for text in of_diary(apart).notes)
+    with pytest.raises(tk.DesignError, match="No subject has two phases of column 'APHASE'"):
+        of_diary(apart)
+
+
+def test_a_phase_of_other_subjects_leaves_no_plain_difference_to_note() -> None:
+    data = two_phases(np.minimum(np.arange(42), 28.0), seed=11)
+    phases = ["Placebo", "LDN", "Later"]
+    others = data["USUBJID"] >= 6
+    moved = data.assign(APHASE=data["APHASE"].mask(others, "Later"))
+    fit = tk.phase_contrast(moved, **ROLES, reference="Placebo", phase_order=phases)
+    assert len(fit.contrasts()) == 2
+    assert not any("step" in text for text in fit.notes)
 
 
 def test_phases_in_different_orders_are_a_crossover() -> None:

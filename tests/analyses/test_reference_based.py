@@ -378,6 +378,14 @@ def test_the_method_names_the_strategies_that_events_have_of_their_own() -> None
     assert plain.startswith("Imputation under jump to reference (")
 
 
+def test_several_names_for_one_answer_are_refused() -> None:
+    own = pd.DataFrame({"USUBJID": ["S002", "S007"], "AVISITN": [4, 12], "strategy": "cr"})
+    with pytest.raises(tk.SpecError, match="names mar, j2r, but every event has a strategy of its"):
+        run(trial(), events=own, strategy=["mar", "j2r"])
+    some = own.assign(strategy=["cr", None])
+    assert len(run(trial(), events=some, strategy=["mar", "j2r"]).frame()) == 2 * len(VISITS)
+
+
 def test_an_unknown_strategy_of_an_event_is_refused() -> None:
     events = pd.DataFrame({"USUBJID": ["S001"], "AVISITN": [8], "strategy": ["bocf"]})
     with pytest.raises(tk.SpecError, match="events strategy='bocf'"):

@@ -125,3 +125,31 @@ def test_a_covariate_that_separates_is_an_error_of_convergence_and_no_warning() 
     )
     with pytest.raises(tk.ConvergenceError, match="runs to infinity"):
         tk.cox(data, covariates="X", **TIMES)
+
+
+def test_rounding_of_times_changes_nothing() -> None:
+    whole = simulated(9).assign(X=lambda d: d["AGE"])
+    month = whole.assign(DAY=whole["DAY"] / 10)
+    # The same tenths, made in two ways.
+    steps = np.where(np.arange(len(whole)) % 2, whole["DAY"] * 0.1, whole["DAY"] / 10)
+    odd = whole.assign(DAY=steps)
+    assert (odd["DAY"] != month["DAY"]).any()
+    moments = [0.7, 1.2, 3.0]
+    results = []
+    for data in (month, odd):
+        curves = tk.kaplan_meier(data, **TIMES)
+        results.append(
+            [
+                curves.at(moments).frame(),
+                curves.cumulative_hazard(moments).frame(),
+                tk.logrank(data, **TIMES).frame(),
+                tk.cox(data, covariates="X", **TIMES).frame(),
+                tk.rmst(data, tau=3, **TIMES).frame(),
+                tk.rmst(data, tau=3, covariates="X", **TIMES).frame(),
+                tk.cumulative_incidence(data, times=moments, **CAUSES).frame(),
+                tk.gray_test(data, **CAUSES).frame(),
+                tk.fine_gray(data, **CAUSES).frame(),
+            ]
+        )
+    for one, two in zip(*results, strict=True):
+        pd.testing.assert_frame_equal(one, two, rtol=1e-9)

@@ -42,6 +42,20 @@ def test_blocks_do_not_matter(size: int) -> None:
     np.testing.assert_allclose(low.step_down, slow_min(table), rtol=1e-14)
 
 
+@pytest.mark.parametrize("shift", [0.0, 2.0])
+def test_many_rows_are_taken_in_groups(shift: float) -> None:
+    rng = np.random.default_rng(3)
+    table = np.abs(np.round(rng.normal(size=(237, 90)), 1))
+    table[:60, 0] += shift
+    for size in (90, 13):
+        found = step_down_max(
+            table[:, 0],
+            (table[:, i : i + size] for i in range(0, 90, size)),
+            includes_observed=True,
+        )
+        np.testing.assert_array_equal(found.step_down, slow_max(table))
+
+
 def test_a_sample_counts_the_observed_arrangement() -> None:
     observed = np.array([5.0, 1.0])
     found = step_down_max(observed, [np.zeros((2, 99))], includes_observed=False)

@@ -14,6 +14,7 @@ from plan.tiny import HEAD, tiny_data
 import trialkit as tk
 from trialkit.plan import PlanRun, check_plan, load_plan, results_json, run_plan
 from trialkit.plan.events import Events, event_labels
+from trialkit.report.plan_page import plan_page
 
 EVENTS = """
 [events]
@@ -138,6 +139,10 @@ def test_while_on_treatment_takes_the_last_before_even_where_that_visit_is_filte
     week12.loc[week12["USUBJID"] == "S-03", "CHG"] = np.nan
     direct = tk.ttest(week12, outcome="CHG", **ROLES)
     assert_frame_equal(found.table("primary").frame(), direct.frame())
+    # A filter on another name of the visit is a filter on the visit.
+    numbered = data.assign(WEEK=data["AVISIT"].map({"Week 4": 4, "Week 12": 12}))
+    text = entry('stopped = "while-on-treatment"', body, where="{ WEEK = 12 }")
+    assert run(tmp_path, text, data=numbered).table("primary") == found.table("primary")
 
 
 def test_a_principal_stratum_is_what_where_keeps(tmp_path: Path) -> None:
@@ -343,6 +348,26 @@ def test_a_wrong_table_of_events_is_said_once(
         run_plan(load_plan(path))
 
 
+def test_a_missing_file_of_events_is_all_that_check_says(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\nevents = "adice"'
+    text = (
+        entry('stopped = "composite"', 'method = "ttest"\ncomposite = 3.0')
+        + entry(POLICY, body, where="", name="imputed")
+        + entry(POLICY, 'method = "intercurrent_events"', where="", name="events")
+    )
+    path = write(tmp_path, text)
+    (tmp_path / "adice.csv").unlink()
+    (finding,) = check_plan(path)
+    assert finding.place == "[data] adice"
+
+
+def test_a_wrong_choice_among_several_forms_is_named_by_its_key(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\nstrategy = ["mar", "x"]'
+    with pytest.raises(tk.SpecError, match=r"'primary', strategy.1: .*'lmcf'; given: 'x'") as found:
+        load_plan(write(tmp_path, entry(POLICY, body, where="")))
+    assert "[literal" not in str(found.value)
+
+
 def test_events_are_named_by_text() -> None:
     events = Events(data="adice", event="ICE", visit="AT")
     with pytest.raises(tk.SpecError, match="'ICE' holds 3; events are named by text"):
@@ -388,3 +413,53 @@ def test_the_table_itself_is_a_method(tmp_path: Path) -> None:
             entry(POLICY, 'method = "intercurrent_events"\nday = "BASE"\ndata = "adqs"', where=""),
             events="",
         )
+
+
+def test_in_a_crossover_events_act_by_period(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    n = 12
+    first = np.tile(["Drug", "Placebo"], n // 2)
+    data = pd.DataFrame(
+        {
+            "USUBJID": np.repeat([f"S-{k:02d}" for k in range(n)], 2),
+            "SEQ": np.repeat(np.where(first == "Drug", "DP", "PD"), 2),
+            "APERIOD": np.tile([1, 2], n),
+            "TRTA": np.column_stack([first, np.where(first == "Drug", "Placebo", "Drug")]).ravel(),
+            "AVAL": (rng.normal(size=2 * n) + 3 * rng.normal(size=n).repeat(2)).round(3),
+        }
+    )
+    stopped = pd.DataFrame({"USUBJID": ["S-02", "S-05"], "ICE": "stopped", "AT": [2, 2]})
+    design = (
+        '[plan]\ntitle = "Crossover"\n[data]\nadqs = "adqs.csv"\nadice = "adice.csv"\n[design]\n'
+        'type = "crossover"\ndata = "adqs"\nsubject = "USUBJID"\nsequence = "SEQ"\n'
+        'period = "APERIOD"\ntreatment = "TRTA"\nreference = "Placebo"\noutcome = "AVAL"\n'
+        '[events]\ndata = "adice"\nevent = "ICE"\nvisit = "AT"\n'
+    )
+    data.to_csv(tmp_path / "adqs.csv", index=False)
+    stopped.to_csv(tmp_path / "adice.csv", index=False)
+    path = tmp_path / "plan.toml"
+    text = design + entry('stopped = "hypothetical"', 'method = "crossover"', where="")
+    path.write_text(text, encoding="utf-8")
+    found = run_plan(load_plan(path))
+    after = data["USUBJID"].isin(["S-02", "S-05"]) & (data["APERIOD"] == 2)
+    fit = tk.crossover(
+        data.assign(AVAL=data["AVAL"].mask(after)),
+        outcome="AVAL",
+        subject="USUBJID",
+        sequence="SEQ",
+        period="APERIOD",
+        treatment="TRTA",
+        reference="Placebo",
+    )
+    assert_frame_equal(found.table("primary").frame(), fit.contrasts().frame())
+    (row,) = found.table("primary", "intercurrent").frame().to_dict("records")
+    assert (row["N"], row["n_subjects"], row["n_observed"]) == (n, 2, 2)
+
+
+def test_the_page_says_what_was_done(tmp_path: Path) -> None:
+    found = run(tmp_path, entry(POLICY))
+    page = plan_page(found, {})
+    assert "Outcomes from the event on: 4 observed are kept, 0 missing." in page
+    assert "Intercurrent events: CHG" in page
+    declared = plan_page(run(tmp_path, entry('stopped = "hypothetical"'), events=""), {})
+    assert "Declared only, not applied: stopped (hypothetical)." in declared

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from pandas.testing import assert_frame_equal
 from plan.test_events import entry
 from plan.tiny import HEAD, tiny_data
@@ -76,6 +76,31 @@ def test_the_flow_is_counted_and_drawn(tmp_path: Path) -> None:
     assert list(figures) == ["figure-01-primary.svg"]
     page = plan_page(found, figures)
     assert "Flow of participants. The numbers are in the tables below." in page
+
+
+def test_a_set_may_be_those_whom_another_analysis_analyses(tmp_path: Path) -> None:
+    sets = "sets = { completers = { analysis = 'change' }, imputed = { analysis = 'imputed' } }"
+    flow = 'method = "consort"\nstatus = "ENDED"\nreason = "WHY"\n' + sets
+    imputed = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"'
+    others = entry("", 'method = "ttest"', name="change") + entry(
+        "", imputed, where="", name="imputed"
+    )
+    found = run(tmp_path, entry("", flow) + others)
+    table = found.table("primary").frame().set_index(["item", "arm"])["n"]
+    for arm, n in (("Placebo", 19), ("LDN 6 mg", 17)):
+        assert table["Analysed (completers)", arm] == n
+        assert table["Analysed (imputed)", arm] == 20
+    assert found.table("change").single().n == 36
+    with pytest.raises(tk.SpecError, match="no analysis is named 'x'; there: 'primary', 'change'"):
+        run(tmp_path, entry("", flow.replace("'change'", "'x'")) + others)
+    with pytest.raises(tk.SpecError, match="'consort' has no outcome of subjects"):
+        run(tmp_path, entry("", flow.replace("'change'", "'primary'")) + others)
+    events = entry("", CONSORT.replace("consort", "disposition").split("assessed")[0], name="why")
+    with pytest.raises(tk.SpecError, match="'disposition' has no outcome of subjects"):
+        run(tmp_path, entry("", flow.replace("'change'", "'why'")) + events + others)
+    elsewhere = flow + '\nwhere = { AVISIT = "Week 12", SEX = "F" }'
+    with pytest.raises(tk.DataError, match=r"Set 'completers': .* were not randomised"):
+        run(tmp_path, entry("", elsewhere, where="") + others)
 
 
 def test_the_patterns_are_counted_and_drawn_twice(tmp_path: Path) -> None:
@@ -172,11 +197,6 @@ def test_long_tables_are_begun_on_the_page(tmp_path: Path) -> None:
     page = plan_page(found, {})
     assert "(the first 25 of 70 rows)" in page
     assert len(found.table("primary").frame()) == 70
-
-
-def test_a_picture_can_be_sent_to_another_process(tmp_path: Path) -> None:
-    found = run(tmp_path, entry("", TIPPING + "deltas = [0, 1]", where=""))
-    assert all(isinstance(draw, partial) for draw in found.analyses[0].pictures.values())
 
 
 def test_a_crossover_with_leavers_is_imputed(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def compare_variances(
     information lost to missing values at what it is under missing at random (information
     anchored); over repeated trials they are too wide. Which is wanted belongs in the plan.
 
-    Arguments as in `reference_based`; "mar" is added where `strategy` lacks it. Keys
+    Arguments as in `reference_based`; "mar" is added where `strategy` lacks it, and is missing at
+    random for everybody, whatever strategy an event has of its own. Keys
     `visit, contrast, strategy`; `se`, statistic and interval are the jackknife's. Extras:
     `estimate_rubin`, `se_rubin`, `df_rubin` over `n_samples` (100) draws; `se_ratio` (Rubin over
     jackknife); `variance_over_mar` and `variance_over_mar_rubin`, each variance over its own
@@ -103,6 +104,7 @@ def compare_variances(
         n_samples=None,
         analysis=analysis,
         rng=None,
+        has_anchor=True,
     )
     drawn, count, seed = chance("rubin", n_samples, rng)
     with_draws = replace(problem, variance="rubin", rng=drawn, n_samples=count, seed=seed)

@@ -29,6 +29,7 @@ from trialkit.kernels.competing_risks import cumulative_incidence as incidence_o
 from trialkit.kernels.competing_risks import gray_test as gray_of
 from trialkit.kernels.fine_gray import fine_gray_fit
 from trialkit.kernels.life_table import probability_limits
+from trialkit.kernels.near_times import meant_time, tied_times
 from trialkit.results import Estimate, EstimateTable, TestTable, check_level
 from trialkit.results.tables import TestResult
 from trialkit.typing import FloatArray, IntArray
@@ -112,12 +113,13 @@ def cumulative_incidence(
             own = found.of_arm(code)
             own_time, own_cause = found.time[own], found.cause[own]
             curve = incidence_of(own_time, own_cause, number)
-            last = _known_until(own_time, own_cause)
+            last, distinct = _known_until(own_time, own_cause), np.unique(own_time)
             for moment in curve.time.tolist() if asked is None else asked:
-                n_event = int(np.sum((own_cause == number) & (own_time <= moment)))
+                at = meant_time(moment, distinct)
+                n_event = int(np.sum((own_cause == number) & (own_time <= at)))
                 rows.append(
                     _incidence_row(
-                        curve, f"{label}, {arm_label}", moment, last, own_time.size, ci, ci_level
+                        curve, f"{label}, {arm_label}", at, last, own_time.size, ci, ci_level
                     )
                 )
                 for name, value in zip(
@@ -265,7 +267,7 @@ def fine_gray(
             if not is_cause.any():
                 raise DataError(f"No event of {label!r} among the {model.n} analysed rows.")
             fit = fine_gray_fit(
-                time=model.response,
+                time=tied_times(model.response),
                 cause=codes[model.rows],
                 of=all_causes.index(label) + 1,
                 x=np.asarray(model.matrix[:, 1:]),

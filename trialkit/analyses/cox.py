@@ -21,6 +21,7 @@ from trialkit.data.model_frame import ModelFrame
 from trialkit.data.vectors import number_vector, require_frame, require_one_row_each, stratum_codes
 from trialkit.errors import ConvergenceError, DataError, SpecError
 from trialkit.kernels.cox import cox_fit
+from trialkit.kernels.near_times import tied_times
 from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
 from trialkit.typing import Alternative, BoolArray, IntArray
 
@@ -250,7 +251,7 @@ def _fitted(
     terms = [term for term in model.terms if term.name != "Intercept"]
     names = list(model.columns[1:])
     fit = cox_fit(
-        time=model.response,
+        time=tied_times(model.response),
         event=event,
         x=np.asarray(model.matrix[:, 1:]),
         stratum=stratum[0],

@@ -11,8 +11,9 @@ import pandas as pd
 from trialkit.analyses.crossover_pairs import Pairs, read_pairs
 from trialkit.analyses.crossover_rows import CrossoverRows, contribution_notes, read_crossover
 from trialkit.analyses.event_labels import event_labels
+from trialkit.analyses.linear_fit import Inference
 from trialkit.data.vectors import require_frame
-from trialkit.errors import ConvergenceError
+from trialkit.errors import ConvergenceError, SpecError
 from trialkit.kernels.conditional_logistic import fit_conditional_logistic
 from trialkit.kernels.paired_binary import (
     fisher_exact,
@@ -21,8 +22,9 @@ from trialkit.kernels.paired_binary import (
     newcombe_paired,
     trend_permutation,
 )
-from trialkit.results import Estimate, EstimateTable, check_level
-from trialkit.typing import FloatArray, IntArray
+from trialkit.results import Estimate, EstimateTable
+from trialkit.results.estimate import with_hypothesis
+from trialkit.typing import Alternative, FloatArray, IntArray
 
 __all__ = ["crossover_binary", "event_values"]
 
@@ -48,6 +50,7 @@ def crossover_binary(
     event: object = 1,
     period_order: str | Sequence[object] | None = None,
     ci_level: float = 0.95,
+    alternative: Alternative = "two-sided",
 ) -> EstimateTable:
     """Odds ratio of an event within subjects, each treatment against the reference.
 
@@ -67,6 +70,8 @@ def crossover_binary(
     In any design, "conditional-logistic": treatment and period given each subject's number of
     events (Wald; with more than two periods its only test here). `statistic` is signed, its
     square the extra `chi_square`; `n_informative` counts the subjects that bear on the row.
+    A one-sided `alternative` holds for every p-value but the chi-squares, and every interval;
+    "greater" is more events under the treatment.
 
     Outcomes are 1 and 0, or any two labels of which `event` is the event. Where a sequence has
     no discordant pair of one kind, the odds ratio has no finite value and `status` says so.
@@ -91,7 +96,7 @@ def crossover_binary(
     >>> round(row.estimate, 3), round(row.p_value, 4)
     (4.333, 0.0213)
     """
-    check_level(ci_level)
+    asked = Inference(ci_level, alternative, 0.0)
     flags = event_values(require_frame(data), outcome, event)
     rows = read_crossover(
         data.assign(**{outcome: flags}),
@@ -116,9 +121,9 @@ def crossover_binary(
     if (len(rows.treatments), len(rows.periods), len(rows.sequences)) == (2, 2, 2):
         pairs = read_pairs(rows)
         notes = (*notes, *pairs.notes)
-        for test, result in _paired_tests(pairs, ci_level).items():
+        for test, result in _paired_tests(pairs, asked).items():
             add(test, result[0], **result[1])
-    for estimate, n_informative in _conditional(rows, ci_level):
+    for estimate, n_informative in _conditional(rows, asked):
         add("conditional-logistic", estimate, n_informative=n_informative)
     return EstimateTable(
         estimates=tuple(estimates),
@@ -138,22 +143,22 @@ def event_values(frame: pd.DataFrame, outcome: str, event: object) -> FloatArray
 Result = tuple[Estimate, dict[str, float]]
 
 
-def _paired_tests(pairs: Pairs, ci_level: float) -> dict[str, Result]:
+def _paired_tests(pairs: Pairs, asked: Inference) -> dict[str, Result]:
     return {
-        "mcnemar": _mcnemar(pairs, ci_level),
-        "mainland-gart": _mainland_gart(pairs, ci_level),
-        "prescott": _prescott(pairs, ci_level),
-        "risk-difference": _risk_difference(pairs, ci_level),
+        "mcnemar": _mcnemar(pairs, asked),
+        "mainland-gart": _mainland_gart(pairs, asked),
+        "prescott": _prescott(pairs, asked),
+        "risk-difference": _risk_difference(pairs, asked),
     }
 
 
-def _mcnemar(pairs: Pairs, ci_level: float) -> Result:
+def _mcnemar(pairs: Pairs, asked: Inference) -> Result:
     method = "McNemar, exact p, exact interval of the conditional odds ratio; period ignored"
     up = int((pairs.treatment_differences > 0).sum())
     down = int((pairs.treatment_differences < 0).sum())
     if up + down == 0:
-        return _undefined(pairs, method, ci_level), {"n_informative": 0.0}
-    test = mcnemar(up, down, ci_level=ci_level)
+        return _undefined(pairs, method, asked), {"n_informative": 0.0}
+    test = mcnemar(up, down, ci_level=asked.ci_level, alternative=asked.alternative)
     estimate = Estimate(
         label=pairs.contrast,
         estimate=test.odds_ratio,
@@ -163,9 +168,9 @@ def _mcnemar(pairs: Pairs, ci_level: float) -> Result:
         p_value=test.p_exact,
         ci_low=test.low,
         ci_high=test.high,
-        ci_level=ci_level,
+        ci_level=asked.ci_level,
         n=pairs.n,
-        method=method,
+        method=with_hypothesis(method, asked.alternative, 0.0),
         scale="ratio",
     )
     return estimate, {
@@ -177,20 +182,20 @@ def _mcnemar(pairs: Pairs, ci_level: float) -> Result:
     }
 
 
-def _mainland_gart(pairs: Pairs, ci_level: float) -> Result:
+def _mainland_gart(pairs: Pairs, asked: Inference) -> Result:
     method = "Mainland-Gart, Fisher's exact p; Wald interval of the log odds ratio"
     counts = _by_sequence(pairs)
     table = counts[:, [0, 2]]
     n = int(table.sum())
     if not (table.sum(axis=0).all() and table.sum(axis=1).all()):
         why = ALL_ALIKE if n else NO_DISCORDANT
-        return _undefined(pairs, method, ci_level, why), {"n_informative": float(n)}
+        return _undefined(pairs, method, asked, why), {"n_informative": float(n)}
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     chi_square = float(np.sum((table - expected) ** 2 / expected))
     sign = float(np.sign(table[0, 0] * table[1, 1] - table[0, 1] * table[1, 0]))
-    p_value = fisher_exact(table)
+    p_value = fisher_exact(table, alternative=asked.alternative)
     extras = {
-        "p_asymptotic": _normal_tail(sqrt(chi_square)),
+        "p_asymptotic": _normal_tail(sign * sqrt(chi_square), asked.alternative),
         "chi_square": chi_square,
         "n_informative": float(n),
     }
@@ -200,7 +205,14 @@ def _mainland_gart(pairs: Pairs, ci_level: float) -> Result:
     else:
         value, se = mainland_gart(table.astype(np.float64))
         row = Estimate.from_z(
-            label="", estimate=value, se=se, n=n, method="", ci_level=ci_level, scale="ratio"
+            label="",
+            estimate=value,
+            se=se,
+            n=n,
+            method="",
+            ci_level=asked.ci_level,
+            alternative=asked.alternative,
+            scale="ratio",
         )
         ratio, low, high, status = row.estimate, row.ci_low, row.ci_high, "ok"
     estimate = Estimate(
@@ -212,22 +224,22 @@ def _mainland_gart(pairs: Pairs, ci_level: float) -> Result:
         p_value=p_value,
         ci_low=low,
         ci_high=high,
-        ci_level=ci_level,
+        ci_level=asked.ci_level,
         n=pairs.n,
-        method=method,
+        method=with_hypothesis(method, asked.alternative, 0.0),
         scale="ratio",
         status=status,
     )
     return estimate, extras
 
 
-def _prescott(pairs: Pairs, ci_level: float) -> Result:
+def _prescott(pairs: Pairs, asked: Inference) -> Result:
     method = "Prescott, exact permutation p of the period differences between sequences"
     counts = _by_sequence(pairs)
     if (counts.sum(axis=0) > 0).sum() < 2:
-        undefined = _undefined(pairs, method, ci_level, NO_VARIATION)
+        undefined = _undefined(pairs, method, asked, NO_VARIATION)
         return undefined, {"n_informative": float(pairs.n)}
-    test = trend_permutation(counts, SCORES)
+    test = trend_permutation(counts, SCORES, alternative=asked.alternative)
     estimate = Estimate(
         label=pairs.contrast,
         estimate=nan,
@@ -237,9 +249,9 @@ def _prescott(pairs: Pairs, ci_level: float) -> Result:
         p_value=test.p_exact,
         ci_low=nan,
         ci_high=nan,
-        ci_level=ci_level,
+        ci_level=asked.ci_level,
         n=pairs.n,
-        method=method,
+        method=with_hypothesis(method, asked.alternative, 0.0),
         scale="ratio",
     )
     return estimate, {
@@ -249,7 +261,8 @@ def _prescott(pairs: Pairs, ci_level: float) -> Result:
     }
 
 
-def _risk_difference(pairs: Pairs, ci_level: float) -> Result:
+def _risk_difference(pairs: Pairs, asked: Inference) -> Result:
+    method = "paired difference of shares, Newcombe's interval (method 10); period ignored"
     test = np.where(pairs.test_first, pairs.first, pairs.second).astype(bool)
     reference = np.where(pairs.test_first, pairs.second, pairs.first).astype(bool)
     table = np.array(
@@ -258,7 +271,16 @@ def _risk_difference(pairs: Pairs, ci_level: float) -> Result:
             [(~test & reference).sum(), (~test & ~reference).sum()],
         ]
     )
-    difference, low, high = newcombe_paired(table, ci_level=ci_level)
+    is_open = asked.alternative != "two-sided"
+    if is_open and asked.ci_level <= 0.5:
+        raise SpecError(
+            f"ci_level={asked.ci_level:g} with a one-sided alternative: Newcombe's limit lies "
+            "beyond the estimate above 0.5 only."
+        )
+    level = 2 * asked.ci_level - 1 if is_open else asked.ci_level
+    difference, low, high = newcombe_paired(table, ci_level=level)
+    low = -inf if asked.alternative == "less" else low
+    high = inf if asked.alternative == "greater" else high
     up, down = int(table[0, 1]), int(table[1, 0])
     estimate = Estimate(
         label=pairs.contrast,
@@ -269,14 +291,14 @@ def _risk_difference(pairs: Pairs, ci_level: float) -> Result:
         p_value=nan,
         ci_low=low,
         ci_high=high,
-        ci_level=ci_level,
+        ci_level=asked.ci_level,
         n=pairs.n,
-        method="paired difference of shares, Newcombe's interval (method 10); period ignored",
+        method=with_hypothesis(method, asked.alternative, 0.0),
     )
     return estimate, {"n_informative": float(pairs.n)}
 
 
-def _conditional(rows: CrossoverRows, ci_level: float) -> list[tuple[Estimate, float]]:
+def _conditional(rows: CrossoverRows, asked: Inference) -> list[tuple[Estimate, float]]:
     """Log odds ratios of treatments and periods given each subject's number of events."""
     seen = rows.observed
     treatment, period = rows.treatment[seen], rows.period[seen]
@@ -299,7 +321,7 @@ def _conditional(rows: CrossoverRows, ci_level: float) -> list[tuple[Estimate, f
                     status=str(error),
                     n=n,
                     method=method,
-                    ci_level=ci_level,
+                    ci_level=asked.ci_level,
                     scale="ratio",
                 ),
                 nan,
@@ -314,7 +336,8 @@ def _conditional(rows: CrossoverRows, ci_level: float) -> list[tuple[Estimate, f
                 se=float(np.sqrt(fit.vcov[code, code])),
                 n=n,
                 method=method,
-                ci_level=ci_level,
+                ci_level=asked.ci_level,
+                alternative=asked.alternative,
                 scale="ratio",
             ),
             float(fit.n_informative),
@@ -336,16 +359,19 @@ def _by_sequence(pairs: Pairs) -> IntArray:
     )
 
 
-def _undefined(pairs: Pairs, method: str, ci_level: float, status: str = NO_DISCORDANT) -> Estimate:
+def _undefined(
+    pairs: Pairs, method: str, asked: Inference, status: str = NO_DISCORDANT
+) -> Estimate:
     return Estimate.undefined(
         label=pairs.contrast,
         status=status,
         n=pairs.n,
         method=method,
-        ci_level=ci_level,
+        ci_level=asked.ci_level,
         scale="ratio",
     )
 
 
-def _normal_tail(z: float) -> float:
-    return Estimate.from_z(label="", estimate=z, se=1.0, n=1, method="").p_value
+def _normal_tail(z: float, alternative: Alternative) -> float:
+    row = Estimate.from_z(label="", estimate=z, se=1.0, n=1, method="", alternative=alternative)
+    return row.p_value

@@ -32,6 +32,8 @@ __all__ = ["JointCrossoverFit", "check_joint", "fit_joint"]
 
 MEASURES = ("baseline", "outcome")
 OFFERED_DF = ("kenward-roger", "satterthwaite", "normal")
+# Subjects a response below which Kenward-Roger's type I error is seen to leave its level.
+FEW_SUBJECTS = 5
 JOINT_NOTE = (
     "Baselines are responses with a mean of their own in each period, the same under every "
     "treatment and in every sequence: a treatment must not reach into a later baseline."
@@ -248,6 +250,7 @@ def _joint_model(
         "notes": (
             _contributions(rows, model.analysed, known) + complete,
             JOINT_NOTE,
+            *_few(len(pd.unique(either)), 2 * len(rows.periods)),
             *frame.notes[1:],
         ),
     }
@@ -274,6 +277,15 @@ def _contributions(rows: CrossoverRows, outcomes: BoolArray, baselines: BoolArra
     return (
         f"{int(outcomes.sum())} outcomes and {int(baselines.sum())} baselines analysed, of "
         f"{int(((n_outcomes > 0) | (n_baselines > 0)).sum())} subjects: {counted}."
+    )
+
+
+def _few(n_subjects: int, n_responses: int) -> tuple[str, ...]:
+    if n_subjects >= FEW_SUBJECTS * n_responses:
+        return ()
+    return (
+        f"{n_subjects} subjects are few for an unstructured covariance of {n_responses} responses: "
+        "intervals and p-values are approximate, and rather too small than too large.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import inf, nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -63,6 +63,8 @@ class DispositionTable(EstimateTable):
             raise DataError(
                 f"reference={base!r} is not an arm; arms: {', '.join(map(str, self.arms))}."
             )
+        if len(self.arms) == 1:
+            raise DataError(f"There is one arm only, {base!r}: nothing to compare.")
         column = self.arms.index(base)
         rows, reasons, contrasts = [], [], []
         for reason, counts in zip(self.reasons, self.counts, strict=True):
@@ -96,6 +98,11 @@ class DispositionTable(EstimateTable):
         """
         if self.person_time is None:
             raise SpecError("Rates need the time in the trial: give disposition(time=...).")
+        if isinstance(per, bool) or not 0 < per < inf:
+            raise SpecError(f"per={per!r} must be a length of time above zero.")
+        for arm, exposure in zip(self.arms, self.person_time, strict=True):
+            if exposure == 0:
+                raise DataError(f"Arm {arm!r} has no time in the trial: it has no rate.")
         rows, reasons, arms, events, exposures = [], [], [], [], []
         for reason, counts in zip(self.reasons, self.counts, strict=True):
             for arm, x, size, exposure in zip(

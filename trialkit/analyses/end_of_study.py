@@ -69,6 +69,12 @@ def status_rows(
     reasons: list[object] = []
     for row, (state, why) in enumerate(zip(own_status, own_reason, strict=True)):
         if state == left:
+            if why == ANY or (why != left and why in statuses):
+                raise DataError(
+                    f"{_who(frame, subject, row)} left for the reason {why!r} in {reason!r}, which "
+                    f"is {'the name of all reasons together' if why == ANY else 'a status'}; "
+                    "rename it."
+                )
             reasons.append(NO_REASON if why is None else why)
             continue
         if why is not None and why != state:
@@ -78,7 +84,7 @@ def status_rows(
             )
         reasons.append(None)
     present = {why for why in reasons if why is not None}
-    ordered = [label for label in factor_levels(frame, reason) if label in present]
+    ordered = [label for label in factor_levels(frame, reason) if label in present - {NO_REASON}]
     return StatusRows(
         arms=tuple(arms),
         codes=codes,

@@ -1,7 +1,8 @@
 """Times, events and arms as vectors: what every analysis of time to an event starts from.
 
 One row is one subject: a time that is not negative, and whether the event was seen then (true)
-or the subject was last seen without it (false, censored). Rows without a time or an event flag
+or the subject was last seen without it (false, censored). Times that differ by rounding alone
+are ties. Rows without a time or an event flag
 are left out and counted; every other gap is an error.
 """
 
@@ -25,6 +26,7 @@ from trialkit.data.vectors import (
     stratum_codes,
 )
 from trialkit.errors import DataError, SpecError
+from trialkit.kernels.near_times import tied_times
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
@@ -128,7 +130,7 @@ def event_times(
         stratum, _ = stratum_codes(chosen, names_of(strata))
     return EventTimes(
         frame=chosen,
-        time=times[kept],
+        time=tied_times(times[kept]),
         cause=codes[kept],
         causes=causes,
         arms=arms,

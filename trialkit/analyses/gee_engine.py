@@ -78,10 +78,7 @@ def fit_gee(problem: GeeProblem, names: Sequence[str]) -> GeeEstimates:
         shift, scale = float(problem.y.mean()), float(problem.y.std())
     model = _model(problem, (problem.y - shift) / scale)
     fit = _solved(model, problem, names)
-    association = nan
-    if problem.is_exchangeable:
-        association = float(model.cov_struct.dep_params)
-        _refuse_impossible(association, int(np.bincount(problem.subject).max()))
+    association = float(model.cov_struct.dep_params) if problem.is_exchangeable else nan
     coef = np.asarray(fit.params, dtype=np.float64) * scale
     coef[0] += shift
     return GeeEstimates(
@@ -127,6 +124,10 @@ def _solved(model: GEE, problem: GeeProblem, names: Sequence[str]) -> Any:
             fit = model.fit(ctol=SCORE_TOLERANCE * (1.0 + weight), **choices)
         except (np.linalg.LinAlgError, ValueError) as error:
             raise ConvergenceError(f"The estimating equations have no solution: {error}.") from None
+    if problem.is_exchangeable:
+        _refuse_impossible(
+            float(model.cov_struct.dep_params), int(np.bincount(problem.subject).max())
+        )
     spread = np.sqrt(np.diagonal(fit.cov_naive)) if fit is not None else np.array([nan])
     step = nan
     if np.isfinite(spread).all() and fit.fit_history["score"]:
@@ -187,7 +188,7 @@ def _refuse_own_coefficients(problem: GeeProblem) -> None:
 
 def _refuse_impossible(association: float, n_rows: int) -> None:
     lowest = -1.0 / (n_rows - 1) if n_rows > 1 else -1.0
-    if not lowest < association < 1:
+    if not lowest < association < 1:  # also where it is not a number
         raise ConvergenceError(
             f"The working correlation is {association:.4g}, outside {lowest:.4g} to 1: there is no "
             "such covariance. Use correlation='independence'."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,16 +27,30 @@ DeltaKind = Literal["additive", "multiplicative"]
 class Events:
     """The first visit each event affects (n,), m without one; `own` (n,) is "" or a strategy.
 
-    `notes` say where the events come from.
+    `notes` say where the events come from. With `has_anchor`, "mar" is missing at random for
+    everybody, whatever an event's own strategy: what the others are compared with.
     """
 
     first: IntArray
     own: np.ndarray
     notes: tuple[str, ...]
+    has_anchor: bool = False
 
     def strategies(self, strategy: str) -> np.ndarray:
         """The strategy of each subject (n,): its own, or the one asked for."""
+        if self.has_anchor and strategy == "mar":
+            return np.full(self.own.size, strategy, dtype=self.own.dtype)
         return np.where(self.own == "", strategy, self.own)
+
+    def refuse_one_answer(self, strategies: Sequence[str], n_visits: int) -> None:
+        """SpecError where several strategies are asked for and every event has its own."""
+        asked = [each for each in strategies if not (self.has_anchor and each == "mar")]
+        has_event = self.first < n_visits
+        if len(asked) > 1 and has_event.any() and (self.own[has_event] != "").all():
+            raise SpecError(
+                f"strategy= names {', '.join(asked)}, but every event has a strategy of its own: "
+                "they would be one answer under several names. Give one strategy."
+            )
 
     def after(self, n_visits: int) -> BoolArray:
         """Which visits (n, m) an event affects."""

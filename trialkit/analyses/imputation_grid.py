@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trialkit.data.formula import Parsed, parse_formula
 from trialkit.data.levels import arm_levels, visit_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
-from trialkit.errors import DataError
+from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["Grid", "read_grid"]
+__all__ = ["Grid", "grid_of_formula", "plain_outcome", "read_grid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,6 +116,40 @@ def read_grid(
         frame=pd.DataFrame(made),
         is_subject_level={**levels, arm: True, visit: False, subject: True},
     )
+
+
+def grid_of_formula(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    subject: str,
+    visit: str,
+    arm: str,
+    reference: object,
+    visit_order: str | Sequence[object] | None,
+) -> Grid:
+    """The grid of a formula's outcome and variables; errors as `plain_outcome`, `read_grid`."""
+    parsed = parse_formula(formula)
+    return read_grid(
+        data,
+        outcome=plain_outcome(parsed),
+        subject=subject,
+        visit=visit,
+        arm=arm,
+        reference=reference,
+        visit_order=visit_order,
+        columns=parsed.right,
+    )
+
+
+def plain_outcome(parsed: Parsed) -> str:
+    """The outcome's column; SpecError where it is an expression."""
+    if parsed.left != (parsed.outcome,):
+        raise SpecError(
+            f"The outcome {parsed.outcome} of {parsed.formula!r} is an expression; make it a "
+            "column, which can be imputed."
+        )
+    return parsed.outcome
 
 
 def _owners(frame: pd.DataFrame, subject: str) -> tuple[IntArray, pd.Index]:

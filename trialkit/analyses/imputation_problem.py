@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.imputation_ancova import AnalysisModel, analysis_model, default_analysis
 from trialkit.analyses.imputation_events import Events, read_events
-from trialkit.analyses.imputation_grid import Grid, read_grid
+from trialkit.analyses.imputation_grid import Grid, plain_outcome, read_grid
 from trialkit.analyses.imputation_model import ImputationModel, Settings, imputation_models
 from trialkit.analyses.imputation_variance import (
     Parts,
@@ -125,7 +125,8 @@ class Problem:
     def _strategies(self, strategy: str) -> str:
         """The strategy in words, or those that the events have of their own."""
         own = self.events.own
-        if not (own != "").any():
+        is_anchor = self.events.has_anchor and strategy == "mar"
+        if is_anchor or not (own != "").any():
             return PHRASES[strategy]
         counts = [
             f"{PHRASES[each]} {int((own == each).sum())}"
@@ -188,6 +189,7 @@ def read_problem(
     analysis: str | None,
     rng: np.random.Generator | int | None,
     further_columns: Sequence[str] = (),
+    has_anchor: bool = False,
 ) -> Problem:
     """Check the choices, read the data, fit the imputation models."""
     strategies = (strategy,) if isinstance(strategy, str) else tuple(strategy)
@@ -200,7 +202,7 @@ def read_problem(
     chosen = analysis or _own_covariates(parsed, data, subject=subject, visit=visit, arm=arm)
     grid = read_grid(
         data,
-        outcome=_plain_outcome(parsed),
+        outcome=plain_outcome(parsed),
         subject=subject,
         visit=visit,
         arm=arm,
@@ -213,7 +215,8 @@ def read_problem(
             *further_columns,
         ],
     )
-    found = read_events(events, grid)
+    found = replace(read_events(events, grid), has_anchor=has_anchor)
+    found.refuse_one_answer(strategies, len(grid.visits))
     return Problem(
         grid=grid,
         events=found,
@@ -275,15 +278,6 @@ def _settings(
         group=group,
         is_reml=options.reml,
     )
-
-
-def _plain_outcome(parsed: Parsed) -> str:
-    if parsed.left != (parsed.outcome,):
-        raise SpecError(
-            f"The outcome {parsed.outcome} of {parsed.formula!r} is an expression; make it a "
-            "column, which can be imputed."
-        )
-    return parsed.outcome
 
 
 def _own_covariates(

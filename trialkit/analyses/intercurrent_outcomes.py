@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -146,6 +147,8 @@ def check_composite(composite: object, rows: Rows, outcome: str) -> None:
     if is_number != rows.is_number:
         kind = "numbers" if rows.is_number else "labels"
         raise SpecError(f"composite={composite!r}: column {outcome!r} holds {kind}.")
+    if isinstance(composite, float) and not isfinite(composite):
+        raise SpecError(f"composite={composite!r} is not an outcome; give a finite number.")
 
 
 def observed(rows: Rows) -> dict[tuple[object, int], int]:

@@ -98,7 +98,7 @@ class KaplanMeierTable(EstimateTable):
                 se = table.at(table.hazard_se, moment, start=0.0)
                 limits = [max(0.0, hazard - z * se), hazard + z * se]
                 status = "ok"
-                if moment > table.time[-1]:
+                if table.meant(moment) > table.time[-1]:
                     hazard, se, limits = nan, nan, [nan, nan]
                     status = f"after the last observed time ({table.time[-1]:g})"
                 elif hazard == 0:
@@ -321,20 +321,21 @@ def _curve_rows(
                     status=status,
                 )
             )
-            since = (table.time > before) & (table.time <= moment)
+            until = table.meant(moment)
+            since = (table.time > before) & (table.time <= until)
             columns["arm"].append(arm)
             columns["time"].append(float(moment))
             columns["n_risk"].append(table.at_risk(moment))
             columns["n_event"].append(int(table.n_event[since].sum()))
             columns["n_censored"].append(int(table.n_censored[since].sum()))
-            before = moment
+            before = until
     frozen: dict[str, tuple[object, ...]] = {k: tuple(v) for k, v in columns.items()}
     keys = {name: frozen.pop(name) for name in ("arm", "time")}
     return tuple(rows), keys, frozen
 
 
 def _is_known(table: LifeTable, moment: float) -> bool:
-    return bool(moment <= table.time[-1] or table.survival[-1] == 0)
+    return bool(table.meant(moment) <= table.time[-1] or table.survival[-1] == 0)
 
 
 def _z(ci_level: float) -> float:

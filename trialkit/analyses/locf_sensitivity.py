@@ -10,10 +10,10 @@ import pandas as pd
 
 from trialkit.analyses.ancova import AncovaFit, ancova
 from trialkit.analyses.choices import check_choice
-from trialkit.analyses.imputation_grid import Grid, read_grid
+from trialkit.analyses.imputation_grid import Grid, grid_of_formula
 from trialkit.analyses.reference_grid import MEAN_WEIGHTS
 from trialkit.data.formula import parse_formula
-from trialkit.errors import DataError, SpecError
+from trialkit.errors import DataError
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
 from trialkit.typing import Alternative, FloatArray, MeanWeights
@@ -86,20 +86,16 @@ def locf_sensitivity(
     check_level(ci_level)
     check_alternative(alternative)
     check_choice("weights", weights, MEAN_WEIGHTS)
-    parsed = parse_formula(formula)
-    if parsed.left != (parsed.outcome,):
-        raise SpecError(f"The outcome {parsed.outcome} is an expression; make it a column.")
-    grid = read_grid(
+    grid = grid_of_formula(
+        formula,
         data,
-        outcome=parsed.outcome,
         subject=subject,
         visit=visit,
         arm=arm,
         reference=reference,
         visit_order=visit_order,
-        columns=parsed.right,
     )
-    changing = [name for name in parsed.right if not grid.is_subject_level[name]]
+    changing = [name for name in parse_formula(formula).right if not grid.is_subject_level[name]]
     if changing:
         raise DataError(
             f"{formula!r} is fitted at each visit with one row a subject, but {changing[0]!r} "

@@ -80,7 +80,7 @@ def mmrm(
     (`period_covariance`: "unstructured", the default, or "compound-symmetry") and the
     `covariance` B of the visits within one. B has no scale of its own, its first variance being
     one: SAS's TYPE=UN@AR(1), UN@CS, UN@UN and their like, with REPEATED period visit. Natural
-    parameters are those of A and B (SAS's); Sigma is linear in either but not in both, so the
+    parameters are those of A and B, as SAS's; Sigma is linear in either but not in both, so the
     two Kenward-Rogers differ, also for UN@UN. The formula carries the effects of period and
     sequence ("AVAL ~ TRTA*AVISIT + APERIOD + SEQ"); a visit missed in a period, or a whole
     period, is missing at random. Without `visit`, a subject has one row a period, and the

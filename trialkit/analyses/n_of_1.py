@@ -72,7 +72,8 @@ def n_of_1(
     One row a measurement; every subject has the reference and another treatment, repeatedly. Two
     stages. First each subject by itself: outcome = level [+ cycle] [+ trend] + treatment, by
     least squares. `cycle` (or block) is a column whose levels get a mean of their own in each
-    subject, so that treatments are compared within it; `trend=True` a straight line in `period`.
+    subject, so that treatments are compared within it; `trend=True` a straight line in `period`
+    (a number; of labels in order, their position).
 
     `variances="common"`: one residual variance of all subjects, pooled, with its df; the usual
     choice, for a subject's own has few df. "by-subject": each has its own, and needs a
@@ -293,7 +294,10 @@ def _summary_method(tau2: str, ci: str) -> str:
     interval = (
         "Hartung-Knapp (untruncated), t with k - 1 df" if ci == "hksj" else "normal reference"
     )
-    return f"two-stage random-effects mean, tau2 by {TAU2_NAMES[tau2]}, {interval}"
+    return (
+        f"two-stage random-effects mean, first-stage variances taken for known, tau2 by "
+        f"{TAU2_NAMES[tau2]}, {interval}"
+    )
 
 
 def _notes(rows: SeriesRows, outcome: str) -> tuple[str, ...]:

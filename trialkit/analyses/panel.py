@@ -17,6 +17,8 @@ from trialkit.analyses.panel_choices import (
     PanelDesign,
     PanelOptions,
     PanelTest,
+    PlateEffect,
+    Repeated,
     Transform,
     Trend,
 )
@@ -42,10 +44,12 @@ def compare_panel(
     condition: str,
     reference: object,
     visit: str | None = None,
+    repeated: Repeated = "mixed",
     period: str | None = None,
     sequence: str | None = None,
     strata: Sequence[str] = (),
     plate: str | None = None,
+    plate_effect: PlateEffect = "fixed",
     baseline: str | None = None,
     outcome: Literal["level", "change"] = "level",
     covariates: Sequence[str] = (),
@@ -73,11 +77,18 @@ def compare_panel(
     interval, `n_censored`, and the share `detected` under the condition and the reference.
     Each contrast uses its own two conditions; p-values are adjusted within a contrast.
 
-    design="paired" compares a subject's two conditions (`visit` names several draws within
-    one; without a censored value their means are compared); "crossover" adjusts for `period`;
-    "parallel" compares arms, with `baseline` (transformed like the value) as covariate or,
-    with outcome="change", subtracted, and `covariates`, `strata` and `plate` adjusted for. A
-    baseline at or below `baseline_lloq` is half its limit (limit / sqrt 2 under "half-sqrt2").
+    design="paired" compares a subject's two conditions; "crossover" adjusts for `period`;
+    "parallel" compares arms, with `baseline` (transformed like the value) as covariate or, with
+    outcome="change", subtracted, and `covariates`, `strata` and `plate` adjusted for
+    (plate_effect="random": a variance between three or more plates by REML, bounded at zero,
+    Kenward-Roger; not with censored values by "tobit"). A baseline at or below `baseline_lloq` is
+    half its limit (limit / sqrt 2 under "half-sqrt2").
+
+    `visit` names several draws of a subject under a condition. They are taken by a mixed model
+    (repeated="mixed": random subject and subject-by-condition effects, REML with variances that may
+    fall below zero, Kenward-Roger with the expected information); draws of equal number then
+    give the t test of their means. repeated="mean" compares unweighted means of unequal draws,
+    too; rank, moderated and permutation statistics are those of the means.
 
     A value at or below its own `lloq` (a column, or a number) is left-censored there, one at or
     above `uloq` right-censored. `censoring`: "tobit", maximum likelihood (between arms Wald z
@@ -141,6 +152,8 @@ def compare_panel(
         ci_level=ci_level,
         alternative=alternative,
         null=null,
+        repeated=repeated,
+        plate_effect=plate_effect,
     )
     columns = PanelColumns(
         analyte=analyte,
@@ -162,8 +175,7 @@ def compare_panel(
     _check_arguments(columns, options, permutations)
     cells = _with_baseline_rule(read_cells(data, columns, transform=transform), censoring)
     units = tuple(
-        make_units(cells, columns, code, design=design, outcome=outcome)
-        for code in range(1, len(cells.conditions))
+        make_units(cells, columns, code, options) for code in range(1, len(cells.conditions))
     )
     fits = [fit_contrast(item, options) for item in units]
     notes = [*cells.notes, *_left_out(cells, units), *(note for f in fits for note in f.notes)]
@@ -187,7 +199,7 @@ def _check_arguments(
 ) -> None:
     is_parallel = options.design == "parallel"
     for name, given, wanted in (
-        ("visit", columns.draw, options.design == "paired"),
+        ("visit", columns.draw, not is_parallel),
         ("period", columns.period, options.design == "crossover"),
         ("sequence", columns.sequence, options.design == "crossover"),
         ("baseline", columns.baseline, is_parallel),
@@ -197,6 +209,10 @@ def _check_arguments(
             raise SpecError(f'{name}= does not apply to design="{options.design}".')
     if options.design == "crossover" and columns.period is None:
         raise SpecError('design="crossover" needs period=, the column of the period.')
+    if options.repeated != "mixed" and columns.draw is None:
+        raise SpecError(f'repeated="{options.repeated}" is for several draws; name them by visit=.')
+    if options.plate_effect == "random" and columns.plate is None:
+        raise SpecError('plate_effect="random" needs plate=, the column of the plate.')
     if columns.baseline is None and columns.baseline_lloq is not None:
         raise SpecError("baseline_lloq= is given without baseline=.")
     if options.outcome == "change" and columns.baseline is None:
@@ -264,9 +280,9 @@ def _table(
     rows = [row for fit in fits for row in fit.estimates]
     found = [item for fit in fits for item in fit.detections]
     extras: dict[str, list[object]] = {
-        "fold_change": [_power(row.estimate) for row in rows],
-        "fold_change_low": [_power(row.ci_low) for row in rows],
-        "fold_change_high": [_power(row.ci_high) for row in rows],
+        "fold_change": _powers([row.estimate for row in rows]),
+        "fold_change_low": _powers([row.ci_low for row in rows]),
+        "fold_change_high": _powers([row.ci_high for row in rows]),
         "n_censored": [int(n) for fit in fits for n in fit.n_censored],
         "detected": [item.share[1] for item in found],
         "detected_reference": [item.share[0] for item in found],
@@ -289,9 +305,9 @@ def _table(
     )
 
 
-def _power(log2_value: float) -> float:
+def _powers(log2_values: list[float]) -> list[object]:
     with np.errstate(over="ignore"):
-        return float(np.exp2(log2_value))
+        return list(np.exp2(np.array(log2_values, dtype=np.float64)).tolist())
 
 
 def _moderated_columns(fits: list[ContrastFits]) -> dict[str, list[object]]:

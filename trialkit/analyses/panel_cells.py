@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.data.levels import arm_levels
+from trialkit.data.levels import arm_levels, factor_levels
 from trialkit.data.model_columns import is_factor, model_column
 from trialkit.data.names import require_columns
-from trialkit.data.vectors import label_codes, number_vector, require_frame
+from trialkit.data.vectors import complete_labels, label_codes, number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import FloatArray, IntArray
 
@@ -79,10 +79,8 @@ def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> 
     conditions = arm_levels(frame, columns.condition, columns.reference)
     if len(conditions) < 2:
         raise DataError(f"Column {columns.condition!r} has only {conditions[0]!r}.")
-    analytes = _in_order(frame, columns.analyte)
-    subjects = _in_order(frame, columns.subject)
-    which = label_codes(frame, columns.analyte, analytes)
-    who = label_codes(frame, columns.subject, subjects)
+    analytes, which = _coded_in_order(frame, columns.analyte)
+    subjects, who = _coded_in_order(frame, columns.subject)
     what = label_codes(frame, columns.condition, conditions)
     cell, first = _cell_codes(frame, columns, who, what)
     _refuse_repeats(frame, columns, which, cell, int(first.size))
@@ -112,15 +110,17 @@ def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> 
     )
 
 
-def _in_order(frame: pd.DataFrame, column: str) -> list[object]:
-    """Labels in the Categorical's order, otherwise as they first appear: the assay's order."""
+def _coded_in_order(frame: pd.DataFrame, column: str) -> tuple[list[object], IntArray]:
+    """Labels in the Categorical's order, otherwise as they first appear: the assay's order.
+
+    And the label of each row as a position in that list.
+    """
     require_columns(frame, [column])
-    values = frame[column]
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        present = set(values.dropna().tolist())
-        return [label for label in values.cat.categories.tolist() if label in present]
-    labels: list[object] = values.dropna().unique().tolist()
-    return labels
+    if isinstance(frame[column].dtype, pd.CategoricalDtype):
+        levels = factor_levels(frame, column)
+        return levels, label_codes(frame, column, levels)
+    codes, labels = complete_labels(frame, column)
+    return labels, codes
 
 
 def _cell_codes(
@@ -129,21 +129,24 @@ def _cell_codes(
     """The cell of each row, and the first row of each cell."""
     key = who * (int(what.max(initial=0)) + 1) + what
     if columns.draw is not None:
-        draws = _in_order(frame, columns.draw)
-        key = key * len(draws) + label_codes(frame, columns.draw, draws)
-    _, first, cell = np.unique(key, return_index=True, return_inverse=True)
-    return cell.astype(np.int64), first.astype(np.int64)
+        draws, draw = _coded_in_order(frame, columns.draw)
+        key = key * len(draws) + draw
+    # First rows by key: of several assignments to one place the last one holds.
+    first = np.full(int(key.max(initial=-1)) + 1, -1, dtype=np.int64)
+    first[key[::-1]] = np.arange(key.size)[::-1]
+    occurs = first >= 0
+    return (np.cumsum(occurs) - 1)[key], first[occurs]
 
 
 def _refuse_repeats(
     frame: pd.DataFrame, columns: PanelColumns, which: IntArray, cell: IntArray, n_cells: int
 ) -> None:
     key = which * n_cells + cell
-    _, first, counts = np.unique(key, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        row = frame.iloc[int(first[np.argmax(counts > 1)])]
+    repeated = np.flatnonzero(np.bincount(key) > 1)
+    if repeated.size:
+        row = frame.iloc[int(np.argmax(key == repeated[0]))]
         raise DataError(
-            f"{int((counts > 1).sum())} measurement(s) stand more than once, first "
+            f"{repeated.size} measurement(s) stand more than once, first "
             f"{columns.analyte}={row[columns.analyte]!r} of {columns.subject}="
             f"{row[columns.subject]!r} at {columns.condition}={row[columns.condition]!r}. "
             "Choose one visit, name the draws within a condition by visit= (paired designs), "

@@ -16,12 +16,16 @@ __all__ = [
     "PanelDesign",
     "PanelOptions",
     "PanelTest",
+    "PlateEffect",
+    "Repeated",
     "Transform",
     "Trend",
 ]
 
 PanelDesign: TypeAlias = Literal["paired", "parallel", "crossover"]
 Censoring: TypeAlias = Literal["tobit", "half", "half-sqrt2", "ros", "drop"]
+PlateEffect: TypeAlias = Literal["fixed", "random"]
+Repeated: TypeAlias = Literal["mixed", "mean"]
 Transform: TypeAlias = Literal["log2", "none"]
 PanelTest: TypeAlias = Literal["t", "welch", "wilcoxon"]
 Trend: TypeAlias = bool | Literal["level"]
@@ -60,6 +64,8 @@ class PanelOptions:
     ci_level: float
     alternative: Alternative
     null: float
+    repeated: str = "mixed"
+    plate_effect: str = "fixed"
 
     def __post_init__(self) -> None:
         check_choice("design", self.design, DESIGNS)
@@ -68,9 +74,12 @@ class PanelOptions:
         check_choice("outcome", self.outcome, ("level", "change"))
         check_choice("test", self.test, ("t", "welch", "wilcoxon"))
         check_choice("adjust", self.adjust, ADJUSTMENTS)
+        check_choice("repeated", self.repeated, ("mixed", "mean"))
+        check_choice("plate_effect", self.plate_effect, ("fixed", "random"))
         check_level(self.ci_level)
         check_alternative(self.alternative)
         self._check_moderation()
+        self._check_random_plate()
         if self.outcome == "change" and self.design != "parallel":
             raise SpecError(
                 f'outcome="change" is for design="parallel"; a {self.design} design compares '
@@ -82,6 +91,22 @@ class PanelOptions:
             raise SpecError('test="wilcoxon" is offered for paired and parallel designs.')
         if self.null != 0 and (self.adjust in ("maxt", "minp") or self.test == "wilcoxon"):
             raise SpecError("null= other than 0 is not offered with rank or permutation tests.")
+
+    def _check_random_plate(self) -> None:
+        if self.plate_effect == "fixed":
+            return
+        if self.design != "parallel":
+            raise SpecError(
+                f'plate_effect="random" is for design="parallel". In a {self.design} design a '
+                "plate that holds both samples of a subject cancels from their difference; where "
+                'some do not, plate_effect="fixed" takes it out.'
+            )
+        if self.test != "t" or self.moderated or self.adjust in ("maxt", "minp"):
+            raise SpecError(
+                'plate_effect="random" is a mixed model with a t test of its own; test="welch" or '
+                '"wilcoxon", moderated=True and adjust="maxt" or "minp" are not defined with it. '
+                'With plate_effect="fixed" they are, and strata= the plate permutes within plates.'
+            )
 
     def _check_moderation(self) -> None:
         if self.trend not in (True, False, "level"):

@@ -13,8 +13,9 @@ from math import inf, nan
 import numpy as np
 from scipy import optimize, special
 
-from trialkit.analyses.panel_tobit import fit_within, has_several_draws
+from trialkit.analyses.panel_tobit import fit_within, several_in_a_cell
 from trialkit.analyses.panel_units import PanelUnits, condition_counts, condition_masks, only
+from trialkit.errors import ConvergenceError
 from trialkit.kernels.censored_mixed import CensoredMixed, censored_mixed
 from trialkit.kernels.censored_nested import CensoredNested
 from trialkit.kernels.linear import aliased_columns
@@ -88,7 +89,10 @@ def unestimable(
     empty = 0 if found.measured[0] == 0 else 1
     low, high = -inf, inf
     if with_bound:
-        low, high = _bound(units, row, empty, ci_level)
+        try:
+            low, high = _bound(units, row, empty, ci_level)
+        except ConvergenceError:
+            low, high = -inf, inf
     said = " and a bound" if np.isfinite(low) or np.isfinite(high) else ""
     return Unestimable(
         status=f"censored throughout in {units.conditions[empty]}: exact test on detection{said}",
@@ -129,7 +133,10 @@ def _binomial_p(successes: int, n: int, alternative: Alternative) -> float:
 
 
 def _bound(units: PanelUnits, row: int, empty: int, ci_level: float) -> tuple[float, float]:
-    """Profile-likelihood limits of the difference, one of them infinite."""
+    """Profile-likelihood limits of the difference, one of them infinite.
+
+    Raises ConvergenceError where the model cannot be fitted on the way.
+    """
     masks = condition_masks(units, row)
     sides = np.unique(units.side[row][masks[empty]])
     if sides.size != 1:
@@ -147,10 +154,7 @@ def _bound(units: PanelUnits, row: int, empty: int, ci_level: float) -> tuple[fl
     start = inner + towards * spread
     for step in range(BOUND_STEPS):
         outer = start - towards * spread * (step + 1)
-        value = short_of(outer)
-        if not np.isfinite(value):
-            return -inf, inf
-        if value < 0:
+        if short_of(outer) < 0:
             break
         start = outer
     else:
@@ -195,14 +199,14 @@ class _Profile:
             return self._flat(y, np.ones(y.shape, dtype=np.bool_))
         fit = fit_within(y, self.side, self.x, start=self.last)
         if not fit.converged:
-            return nan
+            fit = fit_within(y, self.side, self.x)
         self.last = fit
-        return fit.log_likelihood
+        return _value(fit.log_likelihood, converged=fit.converged)
 
     def top(self, kept: np.ndarray) -> float:
         """The supremum: the fit of the other condition alone, the empty one being certain."""
         chosen = kept[self.used]
-        if not (self.is_within and has_several_draws(self.y)):
+        if not (self.is_within and several_in_a_cell(self.y)):
             return self._flat(self.y, chosen)
         other = int(chosen.any(axis=(0, 2)).argmax())
         y, x = self.y[:, other], self.x[:, other]
@@ -210,18 +214,24 @@ class _Profile:
         if not (there.sum(axis=1) > 1).any():
             return self._flat(self.y, chosen)
         fit = censored_mixed(y, self.side[:, other], x[..., _varied(x[there])])
-        return fit.log_likelihood if fit.converged else nan
+        return _value(fit.log_likelihood, converged=fit.converged)
 
     def _flat(self, y: FloatArray, kept: np.ndarray) -> float:
         chosen = kept & ~np.isnan(y)
         x = self.x[chosen]
         fit = tobit_rows(y[chosen][None], self.side[chosen][None], x[:, _varied(x)])
-        return float(fit.log_likelihood[0])
+        return _value(float(fit.log_likelihood[0]), converged=bool(fit.converged[0]))
 
     def centre(self, masks: list[np.ndarray]) -> float:
         """Difference of the mean bounds, where the search begins."""
         means = [float(self.y[mask[self.used]].mean()) for mask in masks]
         return means[1] - means[0]
+
+
+def _value(log_likelihood: float, *, converged: bool) -> float:
+    if not converged:
+        raise ConvergenceError("The censored likelihood has no maximum.")
+    return log_likelihood
 
 
 def _varied(x: FloatArray) -> np.ndarray:

@@ -13,17 +13,24 @@ import numpy as np
 
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_detection import Detection, detections, exact_test, unestimable
+from trialkit.analyses.panel_mixed import mixed_fit, needs_mixed_model, random_plate_fit
 from trialkit.analyses.panel_moderation import Moderated, moderate
 from trialkit.analyses.panel_ranks import rank_estimate
 from trialkit.analyses.panel_ros import refuse_ros
 from trialkit.analyses.panel_tobit import tobit_between, tobit_within
-from trialkit.analyses.panel_units import PanelUnits, completed, only, present_by_condition
+from trialkit.analyses.panel_units import (
+    PanelUnits,
+    completed,
+    has_several_draws,
+    only,
+    present_by_condition,
+)
 from trialkit.analyses.panel_welch import welch_fits
 from trialkit.analyses.two_arms import CONSTANT_WITHIN
 from trialkit.errors import SpecError
 from trialkit.kernels.effect_rows import EffectFits, fit_effect, project
 from trialkit.results import Estimate
-from trialkit.typing import FloatArray, IntArray
+from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["ContrastFits", "fit_contrast", "least_squares_rows", "rule_phrase", "tobit_rows_of"]
 
@@ -59,7 +66,10 @@ def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
     estimates: list[Estimate | None] = [None] * len(found)
     moderated = _least_squares(units, options, np.flatnonzero(routes == "ls"), estimates)
     for row in np.flatnonzero(routes == "rank"):
-        estimates[row] = rank_estimate(units, int(row), options, rule_phrase(options, censored))
+        several = has_several_draws(only(units, np.array([row])))[0]
+        words = "; differences of the means of draws" if several else ""
+        words += rule_phrase(options, censored)
+        estimates[row] = rank_estimate(units, int(row), options, words)
     _tobit(units, options, np.flatnonzero(routes == "tobit"), estimates)
     for row in np.flatnonzero(routes == "detection"):
         estimates[row] = _detected(units, int(row), options)
@@ -84,7 +94,7 @@ def fit_contrast(units: PanelUnits, options: PanelOptions) -> ContrastFits:
 
 def tobit_rows_of(units: PanelUnits, rule: str) -> IntArray:
     """The analytes that maximum likelihood for censored values is for."""
-    if rule != "tobit":
+    if rule != "tobit" or not units.n_censored.any():
         return np.empty(0, dtype=np.int64)
     measured = np.array([min(item.measured) for item in detections(units)], dtype=np.int64)
     return np.flatnonzero((units.n_censored > 0) & (measured > 0)).astype(np.int64)
@@ -105,6 +115,12 @@ def _route(found: Detection, n_censored: int, options: PanelOptions) -> str:
 
 def _refuse_combinations(routes: np.ndarray, options: PanelOptions) -> None:
     n_tobit = int(np.sum(routes == "tobit"))
+    if n_tobit and options.plate_effect == "random":
+        raise SpecError(
+            f'plate_effect="random" is not offered for the tobit fit that {n_tobit} analyte(s) '
+            'with censored values need; choose plate_effect="fixed" or censoring="half", '
+            '"half-sqrt2" or "drop".'
+        )
     if n_tobit and (options.moderated or options.test != "t"):
         asked = "moderated=True" if options.moderated else f'test="{options.test}"'
         why = "it replaces the likelihood"
@@ -147,26 +163,75 @@ def _least_squares(
         plain = fit_effect(project(y, nuisance, part.own), part.effect)
         df = plain.df.astype(np.float64)
     plain = _without_rounding(plain, y)
-    se = plain.unscaled * np.sqrt(plain.sigma2)
-    moderated = None
+    estimate, se = plain.estimate.copy(), plain.unscaled * np.sqrt(plain.sigma2)
+    moderated: Moderated | None = None
+    problems: dict[int, str] = {}
+    filled = completed(part, options.censoring)
+    mixed = _by_mixed_model(part, options, filled)
     if options.moderated:
         moderated = moderate(part, rows, plain, y, options)
         se, df = moderated.se, moderated.df_total
-    method = _method(units, options, moderated is not None)
-    method += rule_phrase(options, part.n_censored)
+    for place in np.flatnonzero(mixed).tolist():
+        is_plate = part.random_plate is not None
+        fit = random_plate_fit(part, y, place) if is_plate else mixed_fit(part, filled, place)
+        estimate[place], se[place], df[place] = fit.estimate, fit.se, fit.df
+        problems[place] = fit.problem
+    several = has_several_draws(part)
+    rule = rule_phrase(options, part.n_censored)
     for place, row in enumerate(rows):
-        estimates[row] = Estimate.from_t(
-            label=str(units.analytes[row]),
-            estimate=float(plain.estimate[place]),
-            se=float(se[place]),
-            df=float(df[place]),
-            n=int(plain.n[place]),
-            method=method,
-            ci_level=options.ci_level,
-            alternative=options.alternative,
-            null=options.null,
+        words = _method(units, options, is_mixed=bool(mixed[place]), several=bool(several[place]))
+        estimates[row] = _student(
+            str(units.analytes[row]),
+            (float(estimate[place]), float(se[place]), float(df[place])),
+            int(plain.n[place]),
+            words + rule,
+            options,
+            problem=problems.get(place, ""),
         )
     return moderated
+
+
+def _student(
+    label: str,
+    found: tuple[float, float, float],
+    n: int,
+    method: str,
+    options: PanelOptions,
+    *,
+    problem: str,
+) -> Estimate:
+    """The row of an estimate, its standard error and df; or of what kept them from being had."""
+    if problem:
+        return Estimate.undefined(
+            label=label, status=problem, n=n, method=method, ci_level=options.ci_level
+        )
+    estimate, se, df = found
+    return Estimate.from_t(
+        label=label,
+        estimate=estimate,
+        se=se,
+        df=df,
+        n=n,
+        method=method,
+        ci_level=options.ci_level,
+        alternative=options.alternative,
+        null=options.null,
+    )
+
+
+def _by_mixed_model(units: PanelUnits, options: PanelOptions, y: FloatArray) -> BoolArray:
+    """Analytes (m,) for a mixed model; SpecError where moderation would meet them."""
+    if units.random_plate is not None:
+        return np.ones(len(units.analytes), dtype=np.bool_)
+    if options.repeated != "mixed" or not units.is_within or units.y.shape[3] == 1:
+        return np.zeros(len(units.analytes), dtype=np.bool_)
+    mixed = needs_mixed_model(units, y)
+    if options.moderated and mixed.any():
+        raise SpecError(
+            f"moderated=True moderates one residual variance, and {int(mixed.sum())} analyte(s) "
+            'with draws of unequal number have several; choose repeated="mean".'
+        )
+    return mixed
 
 
 def _without_rounding(fits: EffectFits, y: FloatArray) -> EffectFits:
@@ -176,19 +241,30 @@ def _without_rounding(fits: EffectFits, y: FloatArray) -> EffectFits:
     return replace(fits, sigma2=np.where(tiny, 0.0, fits.sigma2))
 
 
-def _method(units: PanelUnits, options: PanelOptions, is_moderated: bool) -> str:
+def _method(units: PanelUnits, options: PanelOptions, *, is_mixed: bool, several: bool) -> str:
+    """Words on the fit of one analyte, with `several` draws in a condition or one."""
     if options.test == "welch":
         return "Welch t test, Welch-Satterthwaite df"
+    if units.random_plate is not None:
+        return (
+            "mixed model (random plate), REML, variance at zero or above, Kenward-Roger with "
+            "expected information"
+        )
+    if is_mixed:
+        period = ", period" if units.design == "crossover" else ""
+        return (
+            f"mixed model (random subject and subject by condition{period}), REML, variances not "
+            "bounded at zero, Kenward-Roger with expected information"
+        )
+    means = " of the means of draws" if several else ""
     if units.design == "paired":
-        name = "paired t"
-        if units.y.shape[3] > 1:
-            name = "paired t of the means of draws"
+        name = f"paired t{means}"
     elif units.design == "crossover":
-        name = "within-subject differences adjusted for period, t"
+        name = f"within-subject differences{means} adjusted for period, t"
     else:
         adjusted = units.nuisance.shape[1] > 1 or units.own is not None
         name = "ANCOVA, t" if adjusted else "Student t, pooled variance"
-    if not is_moderated:
+    if not options.moderated:
         return name
     trend = {True: ", trend in the mean response", "level": ", trend in the mean level"}
     kind = trend.get(options.trend, "") + (", robust" if options.robust else "")
@@ -201,6 +277,11 @@ def _tobit(
     if rows.size == 0:
         return
     part = only(units, rows)
+    if options.repeated == "mean" and has_several_draws(part).any():
+        raise SpecError(
+            'repeated="mean" has no mean of draws one of which is censored; choose '
+            'repeated="mixed", or censoring="half", "half-sqrt2" or "drop".'
+        )
     fits = tobit_within(part) if units.is_within else tobit_between(part)
     for place, row in enumerate(rows):
         n = int(part.used[place].sum())
@@ -208,17 +289,8 @@ def _tobit(
         if not fits.converged[place]:
             estimates[row] = _without_maximum(units, int(row), options)
             continue
-        estimates[row] = Estimate.from_t(
-            label=label,
-            estimate=float(fits.estimate[place]),
-            se=float(fits.se[place]),
-            df=float(fits.df[place]),
-            n=n,
-            method=fits.methods[place],
-            ci_level=options.ci_level,
-            alternative=options.alternative,
-            null=options.null,
-        )
+        found = (float(fits.estimate[place]), float(fits.se[place]), float(fits.df[place]))
+        estimates[row] = _student(label, found, n, fits.methods[place], options, problem="")
 
 
 def _without_maximum(units: PanelUnits, row: int, options: PanelOptions) -> Estimate:

@@ -46,6 +46,11 @@ def global_tests(
     variable: str,
 ) -> TestTable:
     """Every test of every family and contrast; keys family, contrast, test."""
+    if options.plate_effect == "random":
+        raise SpecError(
+            'Global tests with plate_effect="random" are not defined; compare the panel with '
+            'plate_effect="fixed".'
+        )
     chosen = _families(units[0], families)
     found: list[tuple[str, str, str, _Row]] = []
     for item in units:

@@ -19,7 +19,7 @@ from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_fits import least_squares_rows, tobit_rows_of
 from trialkit.analyses.panel_ranks import rank_response
 from trialkit.analyses.panel_tobit import null_scores
-from trialkit.analyses.panel_units import PanelUnits, only
+from trialkit.analyses.panel_units import PanelUnits, has_several_draws, only
 from trialkit.analyses.panel_welch import welch_statistics
 from trialkit.errors import DataError, DesignError, SpecError
 from trialkit.kernels.arrangements import Labels, Signs, blocks
@@ -41,7 +41,7 @@ __all__ = [
 MAX_COMPLETE = 2**20
 DEFAULT_DRAWS = 10_000
 # Statistics held in memory at once: what stays in the processor's cache is quickest.
-BLOCK = 500_000
+BLOCK = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,12 +107,14 @@ def westfall_young(
 def _what_is_rearranged(units: PanelUnits, options: PanelOptions) -> str:
     """Words on the statistic where it is not the one that the table shows."""
     n_scores = tobit_rows_of(units, options.censoring).size
-    if n_scores == 0:
-        return ""
-    return (
-        f" ({n_scores} with censored values by the t statistic of their scores in the tobit fit "
-        "without the contrast)"
-    )
+    if n_scores:
+        return (
+            f" ({n_scores} with censored values by the t statistic of their scores in the tobit "
+            "fit without the contrast)"
+        )
+    if options.test == "t" and has_several_draws(units).any():
+        return " (several draws by the t statistic of their means)"
+    return ""
 
 
 def _min_p(
@@ -176,9 +178,9 @@ def _statistics(
 
 
 def extreme(statistic: FloatArray, alternative: Alternative) -> FloatArray:
-    """The statistic turned so that large values speak for the alternative."""
+    """The statistic turned, in its own place, so that large values speak for the alternative."""
     if alternative == "two-sided":
-        return np.abs(statistic)
+        return np.abs(statistic, out=statistic)
     return statistic if alternative == "greater" else -statistic
 
 

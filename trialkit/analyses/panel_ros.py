@@ -27,7 +27,8 @@ def refuse_ros(units: PanelUnits, options: PanelOptions) -> None:
         )
     if units.is_within:
         refuse_arbitrary_values(units, options, "a difference within a subject")
-    if units.own is not None or units.nuisance.shape[1] > 1:
+    adjusted = units.own is not None or units.nuisance.shape[1] > 1
+    if adjusted or units.random_plate is not None:
         what = "an adjustment for baseline=, covariates=, strata= or plate="
         refuse_arbitrary_values(units, options, what)
     if options.outcome == "change":

@@ -21,8 +21,21 @@ EITHER = "either of the two"
 
 
 def later_condition(cells: PanelCells, period: str, places: IntArray) -> FloatArray:
-    """1 for units (n,) that had the condition after the reference; `places` (n, 2, r)."""
+    """1 for units (n,) that had the condition after the reference; `places` (n, 2, r).
+
+    Raises DataError where the draws of a condition lie in several periods.
+    """
     codes = cells.attributes[period].astype("category").cat.codes.to_numpy()
+    moved = (places >= 0) & (codes[places] != codes[places[:, :, :1]])
+    if moved.any():
+        unit, which, _ = (int(found[0]) for found in np.nonzero(moved))
+        first = places[unit, which, 0]
+        raise DataError(
+            f"{int(moved.any(axis=2).sum())} time(s) a subject has draws of one condition in "
+            f"several periods, first {cells.subjects[cells.subject[first]]!r} under "
+            f"{cells.conditions[cells.condition[first]]!r}: a crossover that repeats a treatment "
+            "is not offered."
+        )
     return (codes[places[:, 1, 0]] > codes[places[:, 0, 0]]).astype(np.float64)
 
 

@@ -16,8 +16,8 @@ from trialkit.typing import BoolArray, FloatArray, IntArray
 __all__ = [
     "TobitFits",
     "fit_within",
-    "has_several_draws",
     "null_scores",
+    "several_in_a_cell",
     "tobit_between",
     "tobit_within",
 ]
@@ -85,7 +85,7 @@ def tobit_within(units: PanelUnits) -> TobitFits:
     several = np.zeros(m, dtype=np.bool_)
     for row in range(m):
         y, side, x = _within_values(units, row, with_effect=True)
-        several[row] = has_several_draws(y)
+        several[row] = several_in_a_cell(y)
         n = int(np.sum((~np.isnan(y) & (side == 0)).any(axis=(1, 2))))
         if n <= q or x.shape[3] == 0:
             continue
@@ -114,7 +114,7 @@ def _within_method(units: PanelUnits, *, nested: bool, q: int) -> str:
     )
 
 
-def has_several_draws(y: FloatArray) -> bool:
+def several_in_a_cell(y: FloatArray) -> bool:
     """Whether some subject has two values in a condition; y (n, c, r)."""
     return bool(((~np.isnan(y)).sum(axis=2) > 1).any())
 
@@ -130,7 +130,7 @@ def fit_within(
 
     `start` is a fit of nearly the same.
     """
-    if has_several_draws(y):
+    if several_in_a_cell(y):
         near = start.params if isinstance(start, CensoredNested) else None
         return censored_nested(y, side, x, start=near)
     return censored_mixed(*_flat(y, side, x))

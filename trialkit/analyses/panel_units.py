@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trialkit.analyses.panel_cells import PanelCells, PanelColumns, design_columns
+from trialkit.analyses.panel_choices import PanelOptions
+from trialkit.analyses.panel_plates import plate_codes
 from trialkit.analyses.panel_sequences import alike_but_for_order, later_condition, within_alike
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.vectors import stratum_codes
@@ -27,6 +29,7 @@ __all__ = [
     "completed",
     "condition_counts",
     "condition_masks",
+    "has_several_draws",
     "make_units",
     "only",
     "only_subjects",
@@ -42,12 +45,12 @@ class PanelUnits:
     """m analytes of n units with c conditions of r draws each: `y` (m, n, c, r).
 
     c is 2 (the reference first) within subjects, 1 in a parallel design. `effect` (n,) is the
-    column whose coefficient is the contrast, `nuisance` (n, q) the columns beside it, `own`
-    (m, n) a baseline of each analyte. `cell_nuisance` (n, c, q) are those of the single
-    samples. `labels` (n,) say which of the two roles a unit was given (crossover: 1 = the
-    condition came after the reference), `strata` (n,) within which groups roles were given.
-    `draws` (n, c, r) names the draws, where they have names. `plate_differs`: between a
-    subject's conditions; `has_more_periods`: than two.
+    column whose coefficient is the contrast, `nuisance` (n, q) the columns beside it, `own` (m,
+    n) a baseline of each analyte. `cell_nuisance` (n, c, q) are those of the single samples.
+    `labels` (n,) say which of the two roles a unit was given (crossover: 1 = the condition came
+    after the reference), `strata` (n,) within which groups roles were given. `draws` (n, c, r)
+    names the draws, where they have names. `random_plate` (n,) are codes of plates with a
+    variance. `plate_differs`: between a subject's conditions; `has_more_periods`: than two.
     """
 
     analytes: tuple[object, ...]
@@ -64,6 +67,7 @@ class PanelUnits:
     labels: FloatArray
     strata: IntArray
     draws: NDArray[np.object_] | None = None
+    random_plate: IntArray | None = None
     plate_differs: bool = False
     has_more_periods: bool = False
 
@@ -109,14 +113,14 @@ class PanelUnits:
 
 
 def make_units(
-    cells: PanelCells, columns: PanelColumns, code: int, *, design: str, outcome: str
+    cells: PanelCells, columns: PanelColumns, code: int, options: PanelOptions
 ) -> PanelUnits:
     """The units of condition `code` against the reference."""
     contrast = contrast_label(cells.conditions[code], cells.conditions[0])
-    if design == "parallel":
-        units = _parallel(cells, columns, code, contrast, outcome)
+    if options.design == "parallel":
+        units = _parallel(cells, columns, code, contrast, options)
     else:
-        units = _within(cells, columns, code, contrast, design)
+        units = _within(cells, columns, code, contrast, options.design)
     if aliased_columns(np.column_stack([units.nuisance, units.effect]))[-1]:
         raise DesignError(
             f"{contrast}: the contrast is a combination of the columns adjusted for; its effect "
@@ -128,7 +132,7 @@ def make_units(
 
 
 def _parallel(
-    cells: PanelCells, columns: PanelColumns, code: int, contrast: str, outcome: str
+    cells: PanelCells, columns: PanelColumns, code: int, contrast: str, options: PanelOptions
 ) -> PanelUnits:
     chosen = np.flatnonzero(np.isin(cells.condition, (0, code)))
     who = cells.subject[chosen]
@@ -137,11 +141,12 @@ def _parallel(
     own = None
     if cells.baseline is not None:
         own = cells.baseline[:, chosen]
-        if outcome == "change":
+        if options.outcome == "change":
             y, own = y - own, None
     attributes = cells.attributes.iloc[chosen].reset_index(drop=True)
     names = list(dict.fromkeys((*columns.covariates, *columns.strata)))
-    names += [columns.plate] if columns.plate else []
+    is_random = options.plate_effect == "random" and columns.plate is not None
+    names += [columns.plate] if columns.plate and not is_random else []
     nuisance = np.column_stack([np.ones(chosen.size), design_columns(attributes, names)])
     treated = (cells.condition[chosen] == code).astype(np.float64)
     strata = stratum_codes(attributes, columns.strata)[0]
@@ -159,6 +164,7 @@ def _parallel(
         cell_nuisance=nuisance[:, None, :],
         labels=treated,
         strata=strata,
+        random_plate=plate_codes(attributes, columns.plate, treated) if is_random else None,
     )
 
 
@@ -357,6 +363,12 @@ def condition_counts(units: PanelUnits, chosen: BoolArray) -> IntArray:
     return np.column_stack([by_unit.sum(axis=1) - treated, treated]).astype(np.int64)
 
 
+def has_several_draws(units: PanelUnits) -> BoolArray:
+    """Analytes (m,) with two values of a subject under one condition."""
+    several = units.present.sum(axis=3) > 1
+    return np.asarray((several & units.used[:, :, None]).any(axis=(1, 2)))
+
+
 def only(units: PanelUnits, rows: IntArray) -> PanelUnits:
     """The same contrast of some of its analytes."""
     return replace(
@@ -382,4 +394,5 @@ def only_subjects(units: PanelUnits, chosen: IntArray) -> PanelUnits:
         labels=units.labels[chosen],
         strata=units.strata[chosen],
         draws=None if units.draws is None else units.draws[chosen],
+        random_plate=None if units.random_plate is None else units.random_plate[chosen],
     )

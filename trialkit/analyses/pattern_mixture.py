@@ -12,10 +12,9 @@ import pandas as pd
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.imputation_ancova import AnalysisModel, analysis_model
 from trialkit.analyses.imputation_events import read_events
-from trialkit.analyses.imputation_grid import Grid, read_grid
+from trialkit.analyses.imputation_grid import Grid, grid_of_formula
 from trialkit.analyses.table_facade import ContrastsFacade
 from trialkit.analyses.two_arms import contrast_label
-from trialkit.data.formula import parse_formula
 from trialkit.errors import ConvergenceError, DataError, SpecError
 from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.sequential_regression import filled_in_order
@@ -123,18 +122,14 @@ def pattern_mixture(
         raise SpecError(f"restriction= is empty; allowed: {', '.join(PHRASES)}.")
     for each in asked:
         check_choice("restriction", each, PHRASES)
-    parsed = parse_formula(formula)
-    if parsed.left != (parsed.outcome,):
-        raise SpecError(f"The outcome {parsed.outcome} is an expression; make it a column.")
-    grid = read_grid(
+    grid = grid_of_formula(
+        formula,
         data,
-        outcome=parsed.outcome,
         subject=subject,
         visit=visit,
         arm=arm,
         reference=reference,
         visit_order=visit_order,
-        columns=parsed.right,
     )
     analysis = analysis_model(formula, grid, weights=weights)
     mixture = _Mixture(

@@ -221,7 +221,7 @@ def phase_contrast(
     without an outcome are left out and counted. Raises DataError for a subject with two rows
     of one day, for a phase whose order is not given (`phase_order`: labels, or the name of a
     numeric column), DesignError for a subject who enters the phases in another order than that
-    one, ConvergenceError where the correlation goes to zero or one.
+    one and where no subject has two, ConvergenceError where the correlation goes to zero or one.
 
     Reference: Chi & Reinsel (1989), doi:10.1080/01621459.1989.10478806.
 

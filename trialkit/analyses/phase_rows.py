@@ -54,6 +54,11 @@ def check_phase_order(
     which = label_codes(own, phase, in_time)
     entered = np.full((len(subjects), len(in_time)), inf)
     np.minimum.at(entered, (who, which), days)
+    if (np.isfinite(entered).sum(axis=1) < 2).all():
+        raise DesignError(
+            f"No subject has two phases of column {phase!r}: the phases are groups of different "
+            "subjects, not periods of the same ones."
+        )
     for code, row in enumerate(entered):
         seen = np.flatnonzero(np.isfinite(row))
         back = np.flatnonzero(np.diff(row[seen]) < 0)

@@ -95,10 +95,11 @@ def reference_based(
       carried forward, which takes a measurement for its own future.
 
     `events`: a frame of subject, first affected visit and (optional) `strategy`, in the data's
-    own column names; gaps before the event, and those of subjects without one, are imputed
-    under missing at random. Without it the event is the first visit after a subject's last
-    observation. An outcome observed after an event is analysed as it is; unless the strategy is
-    "mar" it does not inform the imputation model (R's rbmi likewise).
+    own column names. An event's own strategy goes before the one asked for. Gaps before the
+    event, and those of subjects without one, are imputed under missing at random. Without
+    `events` it is the first visit after a subject's last observation. An outcome observed after
+    an event is analysed as it is; unless the strategy is "mar" it does not inform the imputation
+    model (R's rbmi likewise).
 
     `delta` is added to imputed outcomes before the analysis (with `delta_kind="multiplicative"`
     they are multiplied by it): a number for every arm and visit, or a frame of arm, visit,

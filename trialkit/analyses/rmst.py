@@ -21,6 +21,7 @@ from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.life_table import LifeTable, RestrictedMean, life_table, restricted_mean
 from trialkit.kernels.linear import aliased_columns
+from trialkit.kernels.near_times import meant_time, tied_times
 from trialkit.kernels.rmst_regression import rmst_regression
 from trialkit.results import Estimate, EstimateTable, check_alternative, check_level
 from trialkit.typing import Alternative
@@ -73,9 +74,9 @@ def rmst(
     "rmtl-ratio", each other arm against the reference ("" where arm or contrast does not
     apply). Ratios are tested on the log scale. No proportional hazards are assumed; censoring
     is independent within each arm. Sampling variance of the mean (Greenwood-type, as survRM2 and
-    SAS's PROC LIFETEST), which is a little small in small arms: with 30 subjects an arm, a third
-    of them with the event, a 95% interval covers 94.0%. `bias_correction` multiplies each arm's
-    variance by m / (m - 1), m its events before tau (SAS's RMST(BC)): 94.7% there.
+    SAS's PROC LIFETEST), which is a little small in small arms: with 30 subjects an arm, half of
+    them with the event, a 95% interval covers 94.0%. `bias_correction` multiplies each arm's
+    variance by m / (m - 1), m its events before tau (SAS's RMST(BC)): 94.8% there.
 
     `covariates` (columns, or terms such as "C(SITE)") give the difference and the ratio by
     regression of restricted time, weighted for censoring within each arm (Tian, Zhao & Wei
@@ -153,7 +154,7 @@ def _without_variance(found: EventTimes, means: Sequence[RestrictedMean]) -> lis
 
 def _require_follow_up(found: EventTimes, tables: Sequence[LifeTable], tau: float) -> None:
     for label, table in zip(found.arms, tables, strict=True):
-        if table.time[-1] < tau and table.survival[-1] > 0:
+        if table.time[-1] < table.meant(tau) and table.survival[-1] > 0:
             raise DataError(
                 f"Arm {label!r} was followed to {table.time[-1]:g} only: the curve is not known "
                 f"at tau={tau:g}. Choose a tau at or below it."
@@ -257,14 +258,15 @@ def _adjusted(
     # Under default coding the arm is the first column after the intercept.
     column = 1
     contrast = contrast_label(found.arms[code], found.arms[0])
+    times = tied_times(model.response)
     rows: list[Row] = []
     for measure, link in (("difference", "identity"), ("ratio", "log")):
         coef, vcov = rmst_regression(
-            time=model.response,
+            time=times,
             event=found.event[pair][model.rows],
             x=np.asarray(model.matrix),
             group=found.codes[pair][model.rows],
-            tau=tau,
+            tau=meant_time(tau, np.unique(times)),
             link=link,
         )
         row = Estimate.from_z(

@@ -16,6 +16,7 @@ from trialkit.typing import FloatArray, IntArray
 
 __all__ = [
     "arm_codes",
+    "complete_labels",
     "label_codes",
     "number_vector",
     "require_frame",
@@ -71,6 +72,15 @@ def arm_codes(
 
 def label_codes(frame: pd.DataFrame, column: str, levels: Sequence[object]) -> IntArray:
     """Position in `levels` of each row's label; DataError, with the count, where it is missing."""
+    codes, labels = complete_labels(frame, column)
+    return level_codes(codes, labels, levels)
+
+
+def complete_labels(frame: pd.DataFrame, column: str) -> tuple[IntArray, list[object]]:
+    """Each row's label as a code, and the labels as they turn up; DataError where one is missing.
+
+    A blank label is a missing one.
+    """
     codes, labels = coded_labels(frame[column], column)
     missing = codes < 0
     if missing.any():
@@ -81,7 +91,7 @@ def label_codes(frame: pd.DataFrame, column: str, levels: Sequence[object]) -> I
         )
     if any(isinstance(label, str) and not label.strip() for label in labels):
         require_labels(frame[column], column)
-    return level_codes(codes, labels, levels)
+    return codes, labels
 
 
 def stratum_codes(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[IntArray, int]:
@@ -105,6 +115,6 @@ def require_one_row_each(frame: pd.DataFrame, subject: str) -> None:
     if len(repeated):
         raise DataError(
             f"{repeated.nunique()} subject(s) in {subject!r} have more than one row, first "
-            f"{repeated.iloc[0]!r}; the rows are analysed as independent: choose one visit and "
+            f"{repeated.tolist()[0]!r}; the rows are analysed as independent: choose one visit and "
             "parameter first."
         )

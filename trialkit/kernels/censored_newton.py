@@ -29,9 +29,11 @@ __all__ = [
 
 NEWTON_STEPS = 200
 DECREMENT = 1e-18
-# A gain this small share of the value is lost in its rounding: the step, by Newton's square, is
-# the last.
-UNSEEN = 1e-13
+# A gain this small share of the value is lost in the error of a quadrature: so near the maximum
+# Newton's steps need no search, and a few of them reach it.
+UNSEEN, NEAR, MOST_UNSEEN = 1e-7, 1e-3, 6
+# Where no step gains anything and this little is left to gain, the maximum is found.
+SETTLED = 1e-9
 HALVINGS = 40
 SMALL_STEP = 1e-5
 # The most that a step changes a coefficient or effect, in units of the first sigma, and log sigma.
@@ -99,7 +101,7 @@ def maximise(objective: Objective, start: FloatArray) -> Maximum:
     longest = np.full(start.size, LONGEST * np.exp(first_sigma))
     longest[objective.n_coef] = LONGEST_LOG
     value, gradient, hessian = objective.derivatives(params)
-    converged = False
+    converged, near = False, 0
     for _ in range(NEWTON_STEPS):
         step = _ascent(gradient, hessian)
         decrement = float(step @ gradient)
@@ -108,18 +110,23 @@ def maximise(objective: Objective, start: FloatArray) -> Maximum:
         if small and decrement < DECREMENT * max(1.0, abs(value)):
             converged = True
             break
-        if small and decrement < UNSEEN * max(1.0, abs(value)):
-            params, converged = params + step, True
+        if near < MOST_UNSEEN and _is_unseen(params, value, step, decrement):
+            params, near = params + step, near + 1
             value, gradient, hessian = objective.derivatives(params)
-            break
+            continue
         params, moved = _line_search(objective, params, value, step, longest)
         value, gradient, hessian = objective.derivatives(params)
         if params[objective.n_coef] < log(SMALLEST_SIGMA) + first_sigma:
             break
         if not moved:
-            converged = small and decrement < 1e-9
+            converged = small and decrement < SETTLED
             break
     return Maximum(params=params, value=value, hessian=hessian, converged=converged)
+
+
+def _is_unseen(params: FloatArray, value: float, step: FloatArray, decrement: float) -> bool:
+    short = bool(np.all(np.abs(step) < NEAR * np.maximum(1.0, np.abs(params))))
+    return short and decrement < UNSEEN * max(1.0, abs(value))
 
 
 def _ascent(gradient: FloatArray, hessian: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ one projection (Frisch-Waugh-Lovell).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,7 +36,8 @@ class EffectRows:
 
     `residuals` stand at zero where a value is missing (`present` false). `basis` holds
     orthonormal nuisance columns: (n, q), the same for every row, or (m, n, q). `rank` (m,)
-    counts those a row uses. `sum_sq` (m,) are the squares of the residuals.
+    counts those a row uses. `sum_sq` (m,) are the squares of the residuals; `directions` (m, n)
+    are the residuals at length one (zero where they are zero).
     """
 
     residuals: FloatArray
@@ -44,6 +45,11 @@ class EffectRows:
     basis: FloatArray
     rank: IntArray
     sum_sq: FloatArray
+    directions: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        length = np.sqrt(np.where(self.sum_sq > 0, self.sum_sq, 1.0))
+        object.__setattr__(self, "directions", self.residuals / length[:, None])
 
     @property
     def n(self) -> IntArray:
@@ -165,21 +171,20 @@ def effect_correlations(rows: EffectRows, arrangements: FloatArray) -> FloatArra
     |r| is a monotone function of |t| for given degrees of freedom. Zero where the arrangement
     is a combination of the nuisance columns or the response is constant.
     """
-    scaled = rows.residuals / np.sqrt(np.where(rows.sum_sq > 0, rows.sum_sq, 1.0))[:, None]
     if rows.is_shared:
         effects = arrangements - (arrangements @ rows.basis) @ rows.basis.T
         size = np.sum(effects**2, axis=1)
         full = np.sum(arrangements**2, axis=1)
         usable = size > ALIAS_TOLERANCE**2 * full
         effects = effects / np.sqrt(np.where(usable, size, np.inf))[:, None]
-        return np.asarray(scaled @ effects.T)
+        return np.asarray(rows.directions @ effects.T)
     # The residuals are orthogonal to the basis already: only the length of g needs it.
     full = rows.present.astype(np.float64) @ (arrangements**2).T
     size = full.copy()
     for column in range(rows.basis.shape[2]):
         size -= (rows.basis[:, :, column] @ arrangements.T) ** 2
     usable = size > ALIAS_TOLERANCE * full
-    return np.asarray(scaled @ arrangements.T / np.sqrt(np.where(usable, size, np.inf)))
+    return np.asarray(rows.directions @ arrangements.T / np.sqrt(np.where(usable, size, np.inf)))
 
 
 def t_of(correlation: FloatArray, df: FloatArray | IntArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isqrt
+from math import isqrt
 
 import numpy as np
 from scipy import special
@@ -36,7 +36,7 @@ def poisson_limits(x: int, exposure: float, ci_level: float) -> tuple[float, flo
     tail = (1 - ci_level) / 2
     low = 0.0 if x == 0 else float(special.gammaincinv(x, tail))
     high = float(special.gammainccinv(x + 1, tail))
-    return low / exposure, (high / exposure if exposure > 0 else inf)
+    return low / exposure, high / exposure
 
 
 def fisher_p(x: int, n: int, x_ref: int, n_ref: int) -> float:

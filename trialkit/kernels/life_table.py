@@ -18,6 +18,7 @@ from math import nan
 import numpy as np
 from scipy import special
 
+from trialkit.kernels.near_times import meant_time
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
@@ -52,7 +53,11 @@ class LifeTable:
 
     def position(self, time: float) -> int:
         """Row of the last distinct time not above `time`; -1 before the first."""
-        return int(np.searchsorted(self.time, time, side="right")) - 1
+        return int(np.searchsorted(self.time, self.meant(time), side="right")) - 1
+
+    def meant(self, time: float) -> float:
+        """The distinct time that `time` is but for rounding, or `time` itself."""
+        return meant_time(time, self.time)
 
     def at(self, curve: FloatArray, time: float, *, start: float) -> float:
         """Value of one of the step curves at `time`; `start` before its first step."""
@@ -61,7 +66,7 @@ class LifeTable:
 
     def at_risk(self, time: float) -> int:
         """Number whose time is not below `time`."""
-        row = int(np.searchsorted(self.time, time, side="left"))
+        row = int(np.searchsorted(self.time, self.meant(time), side="left"))
         return int(self.n_risk[row]) if row < self.time.size else 0
 
 

@@ -8,7 +8,7 @@ from math import comb, inf, log, sqrt
 import numpy as np
 from scipy import special
 
-from trialkit.typing import FloatArray, IntArray
+from trialkit.typing import Alternative, FloatArray, IntArray
 
 __all__ = [
     "McNemar",
@@ -26,7 +26,7 @@ SAME_PROBABILITY = 1e-7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McNemar:
-    """McNemar's tests of `up` against `down` discordant pairs; p-values two-sided."""
+    """McNemar's tests of `up` against `down` discordant pairs; both chi-squares two-sided."""
 
     chi_square: float
     p_value: float
@@ -39,44 +39,66 @@ class McNemar:
     high: float
 
 
-def mcnemar(up: int, down: int, *, ci_level: float) -> McNemar:
+def mcnemar(
+    up: int, down: int, *, ci_level: float, alternative: Alternative = "two-sided"
+) -> McNemar:
     """Given up + down > 0 discordant pairs, `up` of them binomial with a half under the null.
 
-    The interval of the conditional odds ratio up / down is Clopper and Pearson's, carried over.
+    "greater" is more of `up`. Mid-p counts half of what is just as extreme (Fagerland et al.
+    2013, doi:10.1186/1471-2288-13-91: 1 less half the probability of equal counts). The interval
+    of the conditional odds ratio up / down is Clopper and Pearson's, carried over.
     """
-    n = up + down
-    chi_square = (up - down) ** 2 / n
-    corrected = max(abs(up - down) - 1, 0) ** 2 / n
-    smaller = min(up, down)
-    point = comb(n, up) / 2**n
-    exact = min(1.0, 2 * float(special.bdtr(smaller, n, 0.5))) if up != down else 1.0
-    tail = (1 - ci_level) / 2
-    low = float(special.betaincinv(up, down + 1, tail)) if up else 0.0
-    high = float(special.betaincinv(up + 1, down, 1 - tail)) if down else 1.0
+    n, difference = up + down, up - down
+    root = sqrt(n)
+    shares = [(1 - ci_level) / 2] * 2
+    if alternative == "two-sided":
+        point = comb(n, up) / 2**n
+        exact = min(1.0, 2 * float(special.bdtr(min(up, down), n, 0.5))) if difference else 1.0
+        mid = exact - point if difference else 1.0 - point / 2
+        plain = 2 * _below(-abs(difference) / root)
+        corrected = 2 * _below(-max(abs(difference) - 1, 0) / root)
+    else:
+        # The count that is rare under the null's other side, and its distance from the middle.
+        rare = down if alternative == "greater" else up
+        towards = difference if alternative == "greater" else -difference
+        exact = float(special.bdtr(rare, n, 0.5))
+        mid = exact - comb(n, rare) / 2**n / 2
+        plain, corrected = _below(-towards / root), _below(-(towards - 1) / root)
+        shares = [1 - ci_level, 0.0] if alternative == "greater" else [0.0, 1 - ci_level]
+    low = float(special.betaincinv(up, down + 1, shares[0])) if up else 0.0
+    high = float(special.betaincinv(up + 1, down, 1 - shares[1])) if down else 1.0
     return McNemar(
-        chi_square=chi_square,
-        p_value=float(special.chdtrc(1, chi_square)),
-        chi_square_corrected=corrected,
-        p_corrected=float(special.chdtrc(1, corrected)),
+        chi_square=difference**2 / n,
+        p_value=plain,
+        chi_square_corrected=max(abs(difference) - 1, 0) ** 2 / n,
+        p_corrected=corrected,
         p_exact=exact,
-        p_mid=min(1.0, exact - point) if up != down else 1.0 - point,
+        p_mid=mid,
         odds_ratio=up / down if down else inf,
         low=low / (1 - low),
         high=high / (1 - high) if high < 1 else inf,
     )
 
 
-def fisher_exact(table: IntArray) -> float:
-    """Fisher's two-sided p-value of a 2 by 2 table: all tables no more probable than this."""
+def _below(z: float) -> float:
+    return float(special.ndtr(z))
+
+
+def fisher_exact(table: IntArray, *, alternative: Alternative = "two-sided") -> float:
+    """Fisher's p-value of a 2 by 2 table; two-sided: all tables no more probable than this.
+
+    "greater": tables whose first cell, and so whose odds ratio, is at least as large.
+    """
     row, column, total = table.sum(axis=1), table.sum(axis=0), int(table.sum())
     first = np.arange(max(0, row[0] - column[1]), min(row[0], column[0]) + 1)
-    weight = np.array(
-        [comb(int(column[0]), int(k)) * comb(int(column[1]), int(row[0] - k)) for k in first],
-        dtype=object,
-    )
-    observed = weight[int(table[0, 0]) - int(first[0])]
-    slack = 1 + SAME_PROBABILITY
-    extreme = sum(int(w) for w in weight if w <= observed * slack)
+    weight = [comb(int(column[0]), int(k)) * comb(int(column[1]), int(row[0] - k)) for k in first]
+    at = int(table[0, 0]) - int(first[0])
+    if alternative == "greater":
+        extreme = sum(weight[at:])
+    elif alternative == "less":
+        extreme = sum(weight[: at + 1])
+    else:
+        extreme = sum(w for w in weight if w <= weight[at] * (1 + SAME_PROBABILITY))
     return min(1.0, extreme / comb(total, int(row[0])))
 
 
@@ -89,10 +111,13 @@ class PermutationTest:
     p_exact: float
 
 
-def trend_permutation(counts: IntArray, scores: IntArray) -> PermutationTest:
+def trend_permutation(
+    counts: IntArray, scores: IntArray, *, alternative: Alternative = "two-sided"
+) -> PermutationTest:
     """Scores (k,) of group 1 against group 0 in `counts` (2, k), labels permuted.
 
-    Exact p: arrangements whose sum lies at least as far from its mean.
+    Exact p: arrangements whose sum lies at least as far from its mean ("greater": at least as
+    high, which is group 1's).
     """
     column, sizes = counts.sum(axis=0), counts.sum(axis=1)
     total, chosen = int(column.sum()), int(sizes[1])
@@ -103,11 +128,17 @@ def trend_permutation(counts: IntArray, scores: IntArray) -> PermutationTest:
     z = (observed - chosen * mean_score) / sqrt(spread)
     sums = _sum_distribution(column, scores, chosen)
     centre = chosen * int(column @ scores)
-    distance = abs(total * observed - centre)
-    extreme = sum(w for value, w in sums.items() if abs(total * value - centre) >= distance)
+    if alternative == "two-sided":
+        distance = abs(total * observed - centre)
+        extreme = sum(w for value, w in sums.items() if abs(total * value - centre) >= distance)
+        p_value = 2 * _below(-abs(z))
+    else:
+        side = 1 if alternative == "greater" else -1
+        extreme = sum(w for value, w in sums.items() if side * value >= side * observed)
+        p_value = _below(-side * z)
     return PermutationTest(
         z=z,
-        p_value=2 * float(special.ndtr(-abs(z))),
+        p_value=p_value,
         p_exact=min(1.0, extreme / comb(total, chosen)),
     )
 

@@ -16,6 +16,9 @@ from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["PermutationP", "step_down_max", "step_down_min"]
 
+# Rows whose maxima are taken together: where the rows after them already reach their largest
+# threshold, all of them are reached.
+GROUP = 100
 # Statistics are compared with this slack, relative to max(1, |observed|): rearrangements that
 # give the same sum in another order must count as ties.
 TIE = 1e-10
@@ -48,15 +51,31 @@ def step_down_max(
     for block in permuted:
         n += block.shape[1]
         raw += np.count_nonzero(block >= threshold[:, None], axis=1)
-        # From the least significant up: the maximum over a row and all below it.
-        upwards = block[order[::-1]]
-        running = np.maximum.accumulate(upwards, axis=0, out=upwards)[::-1]
-        down += np.count_nonzero(running >= threshold[order][:, None], axis=1)
-        largest = np.sort(running[0])
+        largest = _count_successive(block[order], threshold[order], down)
+        largest.sort()
         single += largest.size - np.searchsorted(largest, threshold, side="left")
     adjusted = np.empty(observed.size)
     adjusted[order] = np.maximum.accumulate(down / n)
     return PermutationP(raw=raw / n, single_step=single / n, step_down=adjusted, n=n)
+
+
+def _count_successive(block: FloatArray, threshold: FloatArray, counts: IntArray) -> FloatArray:
+    """Add to `counts` (m,) how often the maximum of a row and all after it reaches its threshold.
+
+    `block` (m, b) and the falling thresholds (m,) start with the most significant row. Returns
+    the maximum over all rows (b,). From the least significant up, a group of rows at a time.
+    """
+    after = np.full(block.shape[1], -np.inf)
+    for start in range((block.shape[0] - 1) // GROUP * GROUP, -1, -GROUP):
+        rows = slice(start, start + GROUP)
+        open_ones = np.flatnonzero(after < threshold[start])
+        counts[rows] += after.size - open_ones.size
+        if open_ones.size:
+            upwards = np.vstack([after[open_ones], block[rows, open_ones][::-1]])
+            running = np.maximum.accumulate(upwards, axis=0, out=upwards)[:0:-1]
+            counts[rows] += np.count_nonzero(running >= threshold[rows][:, None], axis=1)
+        after = np.maximum(after, block[rows].max(axis=0))
+    return after
 
 
 def step_down_min(

@@ -91,6 +91,11 @@ class AnalysisSpec(Model):
         """Whether chance enters, so that the analysis needs a seed."""
         return False
 
+    @property
+    def completes(self) -> bool:
+        """Whether a subject whose outcome is missing is analysed all the same."""
+        return False
+
     def arguments(self) -> dict[str, Any]:
         """The method's own arguments, by the names of the public function."""
         common = set(AnalysisSpec.model_fields)
@@ -135,7 +140,7 @@ class Drawn:
 
 
 Answer: TypeAlias = "dict[str, ResultTable] | Drawn"
-# The third argument is for methods of imputation: the events of the analysis, or None.
+# Called with the arguments, the rows and, where a method takes something further, that.
 Runner: TypeAlias = "Callable[..., Answer]"
 
 
@@ -143,10 +148,10 @@ Runner: TypeAlias = "Callable[..., Answer]"
 class Method:
     """A method of a plan: its arguments, and how they and the rows become tables.
 
-    The first table of the runner's answer is the main one. `has_events` marks methods that take
-    intercurrent events as a frame of their own.
+    The first table of the runner's answer is the main one. `further` names what a method takes
+    beside its rows: the "events" to impute from, or the subjects "analysed" elsewhere in the plan.
     """
 
     spec: type[AnalysisSpec]
     run: Runner
-    has_events: bool = False
+    further: Literal["", "events", "analysed"] = ""

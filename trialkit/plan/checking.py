@@ -57,15 +57,28 @@ def check_plan(path: str | PathLike[str]) -> tuple[Finding, ...]:
     wrong_events = _event_findings(plan, frames)
     findings += wrong_events
     # What is wrong with the events would be said again of every analysis.
-    checked = plan.model_copy(update={"events": None}) if wrong_events else plan
+    is_unread = plan.events is not None and plan.events.data not in frames
+    checked = _without_events(plan) if wrong_events or is_unread else plan
     findings += _analysis_findings(checked, frames)
     return tuple(findings)
 
 
+def _without_events(plan: Plan) -> Plan:
+    """The plan as if its strategies were declared only, less what is about the events alone."""
+    nothing = {"composite": None, "while_on_treatment": None}
+    analyses = tuple(
+        spec.model_copy(update=nothing)
+        for spec in plan.analyses
+        if not spec.describes_events and not isinstance(getattr(spec, "events", None), Mapping)
+    )
+    return plan.model_copy(update={"events": None, "analyses": analyses})
+
+
 def _analysis_findings(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> Iterator[Finding]:
     for spec in plan.analyses:
-        if data_name(plan, spec) not in frames or (plan.events is None and spec.describes_events):
-            continue  # its file, or [events], is already among the findings
+        given = getattr(spec, "events", None)
+        if data_name(plan, spec) not in frames or (isinstance(given, str) and given not in frames):
+            continue  # its file is already among the findings
         try:
             compile_analysis(plan, spec, frames)
         except TrialkitError as problem:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from trialkit.data.grammar import formula_columns
 from trialkit.data.levels import visit_levels
 from trialkit.errors import SpecError, TrialkitError
 from trialkit.plan.analysis import AnalysisSpec
 from trialkit.plan.design import Design, ParallelDesign
+from trialkit.plan.event_roles import outcome_column
 from trialkit.plan.fields import check_formulas, named_columns
 from trialkit.plan.intercurrent import Handled, follow_estimand
+from trialkit.plan.methods.participation import AnalysedIn
 from trialkit.plan.schema import Plan
 from trialkit.plan.seeds import analysis_seed
 from trialkit.plan.selection import require_column
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Task", "compile_analysis", "compile_plan", "data_name", "resolve"]
+
+NO_OUTCOME = "sets: {method!r} has no outcome of subjects; name another analysis."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,42 @@ def compile_analysis(plan: Plan, spec: AnalysisSpec, frames: Mapping[str, pd.Dat
             require_column(frame, column, place=key)
         check_formulas(complete, [str(name) for name in frame.columns])
         handled = follow_estimand(plan, complete, frame, frames)
+        handled = replace(handled, analysed=_analysed(plan, complete, frames))
     except TrialkitError as problem:
         raise type(problem)(f"Analysis {spec.name!r}: {problem}") from problem
     return Task(complete, handled)
+
+
+def _analysed(
+    plan: Plan, spec: AnalysisSpec, frames: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """The subjects, and arms, whom the analyses named in `sets` analyse, by set."""
+    found = {}
+    for name, value in (getattr(spec, "sets", None) or {}).items():
+        if isinstance(value, AnalysedIn):
+            other = next((one for one in plan.analyses if one.name == value.analysis), None)
+            if other is None:
+                names = ", ".join(repr(one.name) for one in plan.analyses)
+                raise SpecError(f"sets: no analysis is named {value.analysis!r}; there: {names}.")
+            if "sets" in type(other).model_fields:  # itself, or another flow
+                raise SpecError(NO_OUTCOME.format(method=other.method))
+            found[name] = _members(compile_analysis(plan, other, frames))
+    return found
+
+
+def _members(task: Task) -> pd.DataFrame:
+    """Subject and arm of the rows that a task analyses: outcome and covariates are there."""
+    spec, frame = task.spec, task.handled.frame
+    outcome, subject = outcome_column(spec, frame), getattr(spec, "subject", None)
+    if outcome is None or subject is None:
+        raise SpecError(NO_OUTCOME.format(method=spec.method))
+    formula = getattr(spec, "formula", None)
+    needed = set(formula_columns(formula)) & set(frame.columns) if formula else {outcome}
+    arm = getattr(spec, "arm", None)
+    if spec.completes:
+        needed.discard(outcome)
+    kept = frame.loc[frame[sorted(needed)].notna().all(axis=1)]
+    return kept[[subject, *([] if arm is None else [arm])]].drop_duplicates()
 
 
 def in_visit_order(plan: Plan, frame: pd.DataFrame) -> pd.DataFrame:

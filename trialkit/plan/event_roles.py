@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trialkit.analyses.intercurrent_events import IntercurrentEvents
 
-__all__ = ["EventRoles", "event_roles"]
+__all__ = ["EventRoles", "event_roles", "outcome_column"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def event_roles(plan: Plan, events: Events, spec: AnalysisSpec, frame: pd.DataFr
         events=events,
         subject=subject,
         visit=visit,
-        outcome=_outcome(spec, frame),
+        outcome=outcome_column(spec, frame),
         arm=role("arm"),
         reference=getattr(spec, "reference", None) or getattr(design, "reference", None),
         visits=() if visit is None else _visits(events, frame, visit, design_order(plan, time)),
@@ -99,7 +99,7 @@ def design_order(plan: Plan, time: str) -> object:
     return getattr(plan.design, f"{time}_order", None)
 
 
-def _outcome(spec: AnalysisSpec, frame: pd.DataFrame) -> str | None:
+def outcome_column(spec: AnalysisSpec, frame: pd.DataFrame) -> str | None:
     """The column an analysis takes its outcome from; None where that is no column."""
     formula = getattr(spec, "formula", None)
     # A panel has its outcome in a column of values.

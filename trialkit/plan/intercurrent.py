@@ -7,7 +7,7 @@ method has rules of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from trialkit.errors import SpecError
@@ -37,7 +37,8 @@ __all__ = ["Handled", "follow_estimand"]
 class Handled:
     """The rows of an analysis after its events were met, and what was done.
 
-    `said` are sentences; `table` counts the events by arm; `events` is for imputation methods.
+    `said` are sentences; `table` counts the events by arm; `events` is for imputation methods,
+    `analysed` for the flow of participants: those whom other analyses analyse, by set.
     """
 
     frame: pd.DataFrame
@@ -45,6 +46,7 @@ class Handled:
     said: tuple[str, ...] = ()
     table: ResultTable | None = None
     events: pd.DataFrame | None = None
+    analysed: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def follow_estimand(
@@ -221,7 +223,11 @@ def _met(
     """The strategies carried out on all visits, then the visits that are analysed."""
     outcome, visit = str(roles.outcome), str(roles.visit)
     # The last outcome before an event may be at a visit that is not analysed.
-    others = {column: value for column, value in spec.where.items() if column != visit}
+    others = {
+        column: value
+        for column, value in spec.where.items()
+        if not _tells_visits(frame, column, visit)
+    }
     base, _ = select(frame, others)
     visits = set(selected[visit].tolist())
     everyone = set(base[roles.subject].tolist())
@@ -247,6 +253,14 @@ def _met(
         table=account_table(counts, composite, variable=outcome, has_arm=roles.arm is not None),
         events=_for_imputation(spec, record, kept, roles, met),
     )
+
+
+def _tells_visits(frame: pd.DataFrame, column: str, visit: str) -> bool:
+    """Whether a column is the visit or another name of it, such as AVISITN."""
+    if column == visit:
+        return True
+    own = frame.groupby(visit, observed=True, sort=False)[column]
+    return frame[column].nunique() > 1 and bool((own.nunique(dropna=False) == 1).all())
 
 
 def _composite(

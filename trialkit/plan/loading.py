@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ __all__ = ["load_plan"]
 MAX_BYTES = 1_000_000
 # Set by the loader and never by the file.
 _OURS = ("path", "sha256")
+_FORM = re.compile(r"^(literal|function-before|function-after|tuple|dict|constrained-\w+)\[")
 _TABLES = ("plan", "data", "design", "events", "analysis")
 _DESIGNS: dict[str, type[Model]] = {"parallel": ParallelDesign, "crossover": CrossoverDesign}
 
@@ -67,7 +69,7 @@ def load_plan(path: str | PathLike[str]) -> Plan:
     try:
         return Plan.model_validate({**document, "path": file.absolute(), "sha256": digest})
     except ValidationError as problem:
-        lines = [_line(item, document) for item in problem.errors(include_url=False)]
+        lines = dict.fromkeys(_line(item, document) for item in problem.errors(include_url=False))
         raise SpecError("\n  ".join([f"{file.name}: the plan is not valid.", *lines])) from None
 
 
@@ -96,7 +98,8 @@ def _document(file: Path, content: bytes) -> dict[str, Any]:
 
 
 def _line(item: ErrorDetails, document: Mapping[str, Any]) -> str:
-    place = [part for part in item["loc"] if isinstance(part, str | int)]
+    # The several forms that one key may take are no part of the file.
+    place = [part for part in item["loc"] if not _FORM.match(str(part))]
     table, keys = _table(place, document)
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":

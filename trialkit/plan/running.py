@@ -161,7 +161,7 @@ def _run(task: Task, keep_going: bool) -> AnalysisResult:
 def _answer(task: Task) -> Drawn:
     """The tables of the method, then the account of its intercurrent events."""
     method, handled = METHODS[task.spec.method], task.handled
-    given = (handled.events,) if method.has_events else ()
+    given = (getattr(handled, method.further),) if method.further else ()
     found = method.run(task.spec, handled.frame, *given)
     answer = found if isinstance(found, Drawn) else Drawn(tables=found, pictures={})
     if handled.table is None:

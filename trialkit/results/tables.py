@@ -14,7 +14,7 @@ from trialkit.errors import SpecError
 from trialkit.results import ard, display
 from trialkit.results.adjustment import adjust_p_values
 from trialkit.results.columns import Columns, freeze_columns, matching_rows, take_rows
-from trialkit.results.estimate import Estimate
+from trialkit.results.estimate import Estimate, with_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,7 @@ class EstimateTable:
         """The table with these adjusted p-values; `adjustment` joins `method` in every row."""
         previous = f"; p_adjusted: {self.adjustment}" if self.adjustment else ""
         named = tuple(
-            replace(row, method=f"{row.method.removesuffix(previous)}; p_adjusted: {adjustment}")
+            with_method(row, f"{row.method.removesuffix(previous)}; p_adjusted: {adjustment}")
             for row in self.estimates
         )
         return replace(self, estimates=named, p_adjusted=tuple(p_adjusted), adjustment=adjustment)

@@ -123,7 +123,7 @@ def test_starts_recover_a_direct_product_whatever_its_factors() -> None:
 
 
 def fitted(
-    periods: str, visits: str, *, m: int = M, n: int = 14, seed: int = 1, reml: bool = True
+    periods: str, visits: str, *, m: int = M, n: int = 12, seed: int = 1, reml: bool = True
 ) -> tuple[MarginalFit, DenseModel]:
     trial = small_trial(m=P * m, n=n, seed=seed)
     lay = layout(subject=trial.subject, visit=trial.visit, n_visits=P * m)
@@ -152,9 +152,7 @@ def fitted(
     ("periods", "visits"),
     [
         ("unstructured", "ar1"),
-        ("unstructured", "compound-symmetry"),
-        ("compound-symmetry", "toeplitz"),
-        ("compound-symmetry", "ar1-het"),
+        ("compound-symmetry", "toeplitz-het"),
     ],
 )
 def test_direct_product_agrees_with_dense_matrices(periods: str, visits: str) -> None:

@@ -49,18 +49,20 @@ METHODS: dict[str, Method] = {
     "phase_contrast": Method(crossover.PhaseContrast, crossover.run_phase_contrast),
     "summarize": Method(all_arms.Summarize, all_arms.run_summarize),
     "reference_based": Method(
-        imputation.ReferenceBased, imputation.run_reference_based, has_events=True
+        imputation.ReferenceBased, imputation.run_reference_based, further="events"
     ),
     "pattern_mixture": Method(imputation.PatternMixture, imputation.run_pattern_mixture),
     "locf_sensitivity": Method(imputation.LocfSensitivity, imputation.run_locf_sensitivity),
-    "tipping_point": Method(imputation.TippingPoint, imputation.run_tipping_point, has_events=True),
+    "tipping_point": Method(
+        imputation.TippingPoint, imputation.run_tipping_point, further="events"
+    ),
     "compare_variances": Method(
-        imputation.CompareVariances, imputation.run_compare_variances, has_events=True
+        imputation.CompareVariances, imputation.run_compare_variances, further="events"
     ),
     "crossover_reference_based": Method(
         imputation.CrossoverReferenceBased, imputation.run_crossover_reference_based
     ),
-    "consort": Method(participation.Consort, participation.run_consort),
+    "consort": Method(participation.Consort, participation.run_consort, further="analysed"),
     "missing_patterns": Method(participation.MissingPatterns, participation.run_missing_patterns),
     "intercurrent_events": Method(
         participation.IntercurrentEvents, participation.run_intercurrent_events

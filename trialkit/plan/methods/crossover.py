@@ -113,6 +113,7 @@ class CrossoverBinary(Periods):
     method: Literal["crossover_binary"]
     event: Level | bool = 1
     ci_level: CiLevel | None = None
+    alternative: Alternative = "two-sided"
 
 
 class CrossoverGee(Periods):

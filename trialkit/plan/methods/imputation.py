@@ -67,6 +67,11 @@ class ImputationModel(ArmSpec):
     analysis: Formula | None = None
     rng: Annotated[int, Field(ge=0)] | None = None
 
+    @property
+    def completes(self) -> bool:
+        """Missing outcomes are imputed."""
+        return True
+
 
 class Imputation(ImputationModel):
     """What reference-based imputation and the tipping point share."""

@@ -34,10 +34,12 @@ class ComparePanel(AnalysisSpec):
     condition: Column
     reference: Level | None = None
     visit: Column | None = None
+    repeated: Literal["mixed", "mean"] = "mixed"
     period: Column | None = None
     sequence: Column | None = None
     strata: OneOrMoreColumns = ()
     plate: Column | None = None
+    plate_effect: Literal["fixed", "random"] = "fixed"
     baseline: Column | None = None
     outcome: Literal["level", "change"] = "level"
     covariates: OneOrMoreColumns = ()

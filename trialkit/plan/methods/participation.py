@@ -10,13 +10,14 @@ from pydantic import BeforeValidator, Field
 from trialkit.plan.analysis import AnalysisSpec, Drawn, ResultTable
 from trialkit.plan.design import VisitOrder
 from trialkit.plan.estimand import Strategy
-from trialkit.plan.fields import CiLevel, Column, Label, Level, as_tuple
+from trialkit.plan.fields import CiLevel, Column, Label, Level, Model, as_tuple
 from trialkit.plan.frame_table import frame_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "AnalysedIn",
     "Consort",
     "IntercurrentEvents",
     "MissingPatterns",
@@ -29,8 +30,19 @@ Count: TypeAlias = Annotated[int, Field(ge=0)]
 Levels: TypeAlias = Annotated[tuple[Level, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
 
+class AnalysedIn(Model):
+    """`{ analysis = "primary" }`: the subjects that an analysis of the plan analyses."""
+
+    analysis: Label
+
+
 class Consort(AnalysisSpec):
-    """`method = "consort"`: the arguments of `trialkit.consort`; `sets` are flag columns."""
+    """`method = "consort"`: the arguments of `trialkit.consort`.
+
+    A set is a flag column, or those whom another analysis of the plan analyses:
+    `sets = { ITT = "ITTFL", "primary" = { analysis = "primary" } }`. Whoever is analysed and was
+    not randomised, or in another arm, is an error.
+    """
 
     needs: ClassVar[tuple[str, ...]] = ("arm", "subject")
     takes: ClassVar[tuple[str, ...]] = ("reference",)
@@ -45,7 +57,7 @@ class Consort(AnalysisSpec):
     screening: Column | None = None
     assessed: Count | None = None
     excluded: Mapping[Label, Count] | None = None
-    sets: Mapping[Label, Label] | None = None
+    sets: Mapping[Label, Label | AnalysedIn] | None = None
     counts: Mapping[Label, Mapping[Label, Count]] | None = None
     title: str = ""
 
@@ -83,11 +95,13 @@ class IntercurrentEvents(AnalysisSpec):
     strategies: Mapping[Label, Strategy] | None = None
 
 
-def run_consort(spec: Consort, frame: pd.DataFrame) -> Drawn:
+def run_consort(spec: Consort, frame: pd.DataFrame, analysed: Mapping[str, pd.DataFrame]) -> Drawn:
     """The numbers of the flow, and the diagram."""
     from trialkit.analyses.consort import consort
 
-    flow = consort(frame, **spec.arguments())
+    given = spec.arguments()
+    given["sets"] = {name: analysed.get(name, value) for name, value in (spec.sets or {}).items()}
+    flow = consort(frame, **given)
     counts = flow.frame()
     table = frame_table(
         counts.assign(item=counts["item"].str.replace("^  ", "- ", regex=True)),

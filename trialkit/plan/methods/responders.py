@@ -28,6 +28,11 @@ class Responders(TwoArms):
     missing: Literal["non-responder", "exclude"] | None = None
     continuity: Annotated[float, Field(ge=0)] = 0.0
 
+    @property
+    def completes(self) -> bool:
+        """A missing flag may count as no response."""
+        return self.missing == "non-responder"
+
 
 def run_responders(spec: Responders, frame: pd.DataFrame) -> dict[str, ResultTable]:
     """The ratio of the shares with the event, one contrast an arm."""
