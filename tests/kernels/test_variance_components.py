@@ -234,5 +234,5 @@ def test_one_error_that_vanishes_is_an_error_too() -> None:
     rounding = 1e-7 * np.random.default_rng(1).normal(size=y.size)
     y = np.where(cell == 0, means[subject] + rounding, y)
     x = x[:, [0, 3]]
-    with pytest.raises(ConvergenceError, match="becomes singular|rise without end"):
+    with pytest.raises(ConvergenceError, match=r"becomes singular|rise without end"):
         by_cell((x, y, subject, cell))
