@@ -17,8 +17,8 @@ def test_a_count_is_not_broken_at_the_end_of_a_line() -> None:
             )
         ],
     )
-    lines = [line for text in axes.texts for line in text.get_text().splitlines()]
-    assert "  (n = 4)" in lines
-    assert "    Excluded (n = 1)" in lines
+    lines = [line.strip() for text in axes.texts for line in text.get_text().splitlines()]
+    assert "(n = 4)" in lines
+    assert "Excluded (n = 1)" in lines
     assert not any("\u00a0" in line for line in lines)
     axes.figure.canvas.draw()
