@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from reference.loader import assert_close, reference_case
 
@@ -40,6 +41,34 @@ def data_of(case: str) -> pd.DataFrame:
 def fit_of(case: str, **choices: Any) -> CrossoverFit:
     """The crossover of a case with these choices."""
     return tk.crossover(data_of(case), **{**ROLES, **choices})
+
+
+def stopped_short(fit: CrossoverFit, case: str, analysis: str) -> bool:
+    """Whether lmer's optimiser stopped where the restricted likelihood is not at its maximum.
+
+    Both deviances are computed anew from the full covariance matrix: theirs is the one it
+    reports, and ours is smaller.
+    """
+    theirs = reference_case(case)[analysis]
+    if theirs["deviance_reml"] < fit.deviance + 1e-6:
+        return False
+    sd = fit.variance().frame().set_index("component")["sd"]
+    own = dense_deviance(fit, sd["between"], sd["within"])
+    other = dense_deviance(fit, theirs["sd_between"], theirs["sd_within"])
+    assert_close([own, other], [fit.deviance, theirs["deviance_reml"]], rtol=1e-9)
+    return own < other
+
+
+def dense_deviance(fit: CrossoverFit, between: float, within: float) -> float:
+    """-2 restricted log-likelihood at these standard deviations."""
+    x, y, subject = fit.model.frame.matrix, fit.model.frame.response, fit.model.subject
+    v = between**2 * (subject[:, None] == subject[None]) + within**2 * np.eye(y.size)
+    inverse = np.linalg.inv(v)
+    information = x.T @ inverse @ x
+    residual = y - x @ np.linalg.solve(information, x.T @ inverse @ y)
+    parts = np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1]
+    constant = (y.size - x.shape[1]) * np.log(2 * np.pi)
+    return float(parts + residual @ inverse @ residual + constant)
 
 
 def our_term(name: str, treatments: list[str]) -> str:

@@ -24,6 +24,18 @@ def rows(parameter: str) -> pd.DataFrame:
     return data.assign(EVENT=1 - data["CNSR"], WHY=data["EVNTDESC"].where(data["CNSR"] == 0))
 
 
+def last_time(parameter: str, arm: object) -> float:
+    """The last observed time of an arm: R carries a curve past it, trialkit does not know it."""
+    data = rows(parameter)
+    return float(data.loc[data[ARM] == arm, "AVAL"].max())
+
+
+def without_events(cause: str) -> bool:
+    """Whether an arm has no event of this cause: the likelihood then has no maximum."""
+    counts = rows("TTDISC").assign(own=lambda data: data["WHY"] == cause)
+    return bool((counts.groupby(ARM, observed=True)["own"].sum() == 0).any())
+
+
 def r_term(term: str) -> str:
     """R's name of a coefficient for ours: TRT01P[T.LDN 4.5 mg] is TRT01PLDN 4.5 mg."""
     return term.replace("[T.", "").replace("]", "")

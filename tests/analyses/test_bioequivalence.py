@@ -88,6 +88,8 @@ class TestReference:
 
     def test_replicatebe(self) -> None:
         """replicateBE prints its own optimum of method B, near the REML one to 1e-6."""
+        if "replicateBE" not in reference_case(CASE).tools:
+            pytest.skip("the pack was made without replicateBE")
         for expected in reference_case(CASE)["replicatebe"]["table"]:
             method, df = OPTIONS[expected["method"]]
             ours = result(method, df)

@@ -565,3 +565,19 @@ def test_a_correlation_that_no_covariance_has_raises() -> None:
     # Its naive covariance has no square roots: that is no reason to stop earlier, with a warning.
     with pytest.raises(ConvergenceError, match="there is no such covariance"):
         gee(trial(7, seed=6, lost=0.2), "gaussian")
+
+
+def test_a_covariance_that_statsmodels_replaces_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cuts of nearly the same probability: their covariance, but for rounding, singular."""
+    from statsmodels.genmod.cov_struct import OrdinalIndependence
+
+    exact = OrdinalIndependence.covariance_matrix
+
+    def rounded(self: Any, expected: Any, index: int) -> Any:
+        covariance, is_correlation = exact(self, expected, index)
+        least = np.linalg.eigvalsh(covariance)[0] if index == 0 else 0.0
+        return covariance - 1.01 * least * np.eye(len(expected)), is_correlation
+
+    monkeypatch.setattr(OrdinalIndependence, "covariance_matrix", rounded)
+    with pytest.raises(ConvergenceError, match="a category is all but empty"):
+        gee(trial(12), "ordinal")

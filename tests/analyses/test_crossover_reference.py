@@ -17,6 +17,7 @@ from analyses.crossover_cases import (
     data_of,
     our_term,
     same_rows,
+    stopped_short,
 )
 from reference.loader import assert_close, reference_case
 
@@ -62,13 +63,16 @@ RANDOM_IDS = [f"{case[10]}-{name}" for case, name, _ in RANDOM]
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("case", "analysis", "choices"), RANDOM, ids=RANDOM_IDS)
 class TestRandomSubject:
-    def fit(self, case: str, method: str, choices: dict[str, Any]) -> CrossoverFit:
-        return fitted(case, df=METHODS[method][0], **choices)
+    def fit(self, case: str, analysis: str, method: str, choices: dict[str, Any]) -> CrossoverFit:
+        fit = fitted(case, df=METHODS[method][0], **choices)
+        if stopped_short(fit, case, analysis):
+            pytest.skip("lmer stopped short of the optimum, which our likelihood exceeds")
+        return fit
 
     def test_coefficients(
         self, case: str, analysis: str, choices: dict[str, Any], method: str
     ) -> None:
-        fit = self.fit(case, method, choices)
+        fit = self.fit(case, analysis, method, choices)
         theirs = pd.DataFrame(reference_case(case)[analysis][method]["fixed_effects"])
         doses = list(fit.model.rows.treatments)
         ours = fit.coefficients().frame().set_index("term")
@@ -76,7 +80,7 @@ class TestRandomSubject:
         same_rows(ours, theirs, rtol=LMER, df_rtol=RTOL[method])
 
     def test_lsmeans(self, case: str, analysis: str, choices: dict[str, Any], method: str) -> None:
-        fit = self.fit(case, method, choices)
+        fit = self.fit(case, analysis, method, choices)
         theirs = pd.DataFrame(reference_case(case)[analysis][method]["lsmeans"])
         label = next(c for c in theirs if theirs[c].dtype.kind not in "fi")
         ours = fit.lsmeans().frame().set_index("treatment").loc[theirs[label].tolist()]
@@ -85,7 +89,7 @@ class TestRandomSubject:
     def test_differences(
         self, case: str, analysis: str, choices: dict[str, Any], method: str
     ) -> None:
-        fit = self.fit(case, method, choices)
+        fit = self.fit(case, analysis, method, choices)
         theirs = pd.DataFrame(reference_case(case)[analysis][method]["differences"])
         ours = fit.contrasts().frame()
         names = [name.replace("(", "").replace(")", "") for name in theirs["contrast"]]
@@ -93,7 +97,7 @@ class TestRandomSubject:
         same_rows(ours, theirs, rtol=LMER, df_rtol=RTOL[method])
 
     def test_type3(self, case: str, analysis: str, choices: dict[str, Any], method: str) -> None:
-        fit = self.fit(case, method, choices)
+        fit = self.fit(case, analysis, method, choices)
         theirs = pd.DataFrame(reference_case(case)[analysis][method]["type3"])
         ours = fit.type3().frame().set_index("term").loc[[TERMS[t] for t in theirs["term"]]]
         assert_close(ours["num_df"], theirs["num_df"], rtol=0)
@@ -103,7 +107,7 @@ class TestRandomSubject:
     def test_variances_and_deviance(
         self, case: str, analysis: str, choices: dict[str, Any], method: str
     ) -> None:
-        fit = self.fit(case, method, choices)
+        fit = self.fit(case, analysis, method, choices)
         theirs = reference_case(case)[analysis]
         ours = fit.variance().frame().set_index("component")["sd"]
         # A variance at the bound: lmer stops a little above zero.
@@ -311,6 +315,8 @@ class TestAbBa:
     @pytest.mark.parametrize("method", ["satterthwaite", "kenward_roger"])
     def test_compound_symmetry_of_mmrm(self, case: str, method: str) -> None:
         """mmrm_cs_satterthwaite, mmrm_cs_kenward_roger: observed information."""
+        if "mmrm" not in reference_case(case).tools:
+            pytest.skip("the pack was made without mmrm")
         theirs = reference_case(case).table(f"mmrm_cs_{method}")
         fit = tk.crossover(
             data_of(case), **ROLES, df=method.replace("_", "-"), variance_bound=False

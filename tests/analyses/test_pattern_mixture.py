@@ -112,3 +112,11 @@ def test_refusals() -> None:
         run(trial(), restriction=())
     with pytest.raises(tk.DataError, match="'ncmv' is not determined: its regressions"):
         run(monotone(12), restriction="ncmv", by_arm=True)
+
+
+def test_a_sample_whose_regressions_fail_is_counted_and_bounded() -> None:
+    frame = run(trial(), restriction=["acmv", "ncmv"]).frame()
+    failing = frame["restriction"] == "ncmv"
+    assert (frame.loc[failing, "n_failed"] == 1).all()
+    assert (frame.loc[failing, "se_bound"] > frame.loc[failing, "se"]).all()
+    np.testing.assert_allclose(frame.loc[~failing, "se_bound"], frame.loc[~failing, "se"])

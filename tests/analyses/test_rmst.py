@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,12 @@ RTOL = 1e-8
 # survRM2's own least squares and, for the ratio, iteration limit its adjusted results.
 RTOL_ADJUSTED = 1e-6
 TAUS = [name for name in case()["ttdisc"] if name.startswith("rmst_tau_")]
+
+
+def adjusted_case(parameter: str, analysis: str) -> dict[str, Any]:
+    if "survRM2" not in case().tools:
+        pytest.skip("the pack was made without survRM2")
+    return dict(case()[parameter.lower()][analysis])
 
 
 def call(data: pd.DataFrame, **changed: object) -> object:
@@ -53,7 +61,7 @@ def test_unadjusted_equals_r(parameter: str, analysis: str) -> None:
 @pytest.mark.parametrize("parameter", PARAMETERS)
 @pytest.mark.parametrize("analysis", TAUS)
 def test_adjusted_equals_r(parameter: str, analysis: str) -> None:
-    expected = case()[parameter.lower()][analysis]
+    expected = adjusted_case(parameter, analysis)
     table = call(
         rows(parameter),
         time="AVAL",
@@ -81,7 +89,7 @@ def test_adjusted_equals_r(parameter: str, analysis: str) -> None:
 def test_every_adjusted_coefficient_equals_r(parameter: str, analysis: str) -> None:
     from trialkit.kernels.rmst_regression import rmst_regression
 
-    expected = case()[parameter.lower()][analysis]
+    expected = adjusted_case(parameter, analysis)
     data = rows(parameter)
     arm = (data[ARM] != REFERENCE).to_numpy(dtype=np.int64)
     x = np.column_stack(

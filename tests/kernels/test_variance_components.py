@@ -225,3 +225,14 @@ def test_a_vanishing_error_is_an_error() -> None:
     y = np.repeat(rng.normal(size=16), 2)
     with pytest.raises(ConvergenceError, match="becomes singular"):
         nested((np.ones((32, 1)), y, subject, cell))
+
+
+def test_one_error_that_vanishes_is_an_error_too() -> None:
+    x, y, subject, cell = trial(2)
+    # Rows of the first cell repeat each other but for rounding.
+    means = np.bincount(subject[cell == 0], y[cell == 0]) / np.bincount(subject[cell == 0])
+    rounding = 1e-7 * np.random.default_rng(1).normal(size=y.size)
+    y = np.where(cell == 0, means[subject] + rounding, y)
+    x = x[:, [0, 3]]
+    with pytest.raises(ConvergenceError, match=r"becomes singular|rise without end"):
+        by_cell((x, y, subject, cell))

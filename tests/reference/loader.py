@@ -26,11 +26,16 @@ _WORDS = {"Inf": math.inf, "-Inf": -math.inf}
 
 @dataclass(frozen=True)
 class ReferenceCase:
-    """The data of one case and R's results on them, by analysis id."""
+    """The data of one case and R's results on them, by analysis id.
+
+    `tools` are the R packages that made them, with versions: a pack made again where a package
+    is missing lacks its results, and says so here.
+    """
 
     name: str
     folder: Path
     analyses: dict[str, dict[str, Any]]
+    tools: dict[str, str]
 
     def data(self, file: str = "data.csv") -> pd.DataFrame:
         """A fresh copy of the case's data; an empty field is a missing value."""
@@ -49,7 +54,7 @@ def reference_case(name: str) -> ReferenceCase:
     """Load a case such as "parallel/a_two_arm_week12"."""
     folder = ROOT / name
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-    return ReferenceCase(name, folder, _decode(expected["analyses"]))
+    return ReferenceCase(name, folder, _decode(expected["analyses"]), expected.get("tools", {}))
 
 
 def _decode(value: Any) -> Any:

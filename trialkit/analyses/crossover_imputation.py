@@ -19,6 +19,7 @@ from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
 from trialkit.errors import ConvergenceError, DataError, SpecError
 from trialkit.kernels.completion import Incomplete
+from trialkit.kernels.jackknife import jackknife_variance
 from trialkit.kernels.mmrm.refit import leave_one_out
 from trialkit.kernels.mmrm.subject_rows import padded_rows
 from trialkit.kernels.reference_means import STRATEGIES, cells, mean_rows
@@ -71,8 +72,8 @@ def crossover_reference_based(
     The effect is the coefficient of the treatments' order in the regression of the completed
     period differences (adjusted for period; without missing values the classical estimate). Its
     variance is the jackknife over participants with everything done again, normal reference.
-    Keys `contrast, strategy`; extra `n_failed`. Equal carryover is assumed; no test of it
-    precedes the estimate.
+    Keys `contrast, strategy`; extras `n_failed`, `se_bound` as in `reference_based`. Equal
+    carryover is assumed; no test of it precedes the estimate.
 
     Raises DataError for more or fewer than two periods or treatments, a participant with one
     row, two rows in a period or the same treatment twice, without any observed outcome.
@@ -136,7 +137,10 @@ def crossover_reference_based(
         contrasts=EstimateTable(
             estimates=rows,
             keys={"contrast": (label,) * len(rows), "strategy": tuple(asked)},
-            extras={"n_failed": tuple(answer[2] for answer in answers.values())},
+            extras={
+                "n_failed": tuple(answer[2] for answer in answers.values()),
+                "se_bound": tuple(answer[3] for answer in answers.values()),
+            },
             variable=outcome,
             notes=(
                 f"{int(missing[:, 1].sum())} of {len(trial.y)} participants without an outcome "
@@ -172,15 +176,15 @@ class _Crossover:
         """Outcomes (n, 2), what is missing at its conditional mean."""
         return np.asarray(self._data(strategy).completed(self.coef, self.sigma)[0])
 
-    def jackknife(self, strategy: str) -> tuple[float, float, int]:
-        """Effect, standard error, failed refits."""
+    def jackknife(self, strategy: str) -> tuple[float, float, int, float]:
+        """Effect, standard error, failed refits, standard error were those the farthest out."""
         n = len(self.y)
         data = self._data(strategy)
         point = self._effects(data.completed(self.coef, self.sigma), np.ones((1, n)))
         coef, sigma, kept = self.left_out
         left = self._effects(data.completed(coef[kept], sigma[kept]), (1.0 - np.eye(n))[kept])
-        squares = float(np.square(left - left.mean()).sum())
-        return float(point[0]), float(np.sqrt((n - 1) / kept.size * squares)), n - kept.size
+        variance, bound = jackknife_variance(left, n)
+        return float(point[0]), float(np.sqrt(variance)), n - kept.size, float(np.sqrt(bound))
 
     def _data(self, strategy: str) -> Incomplete:
         seen = ~np.isnan(self.y)

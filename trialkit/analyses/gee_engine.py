@@ -123,7 +123,9 @@ def _solved(model: GEE, problem: GeeProblem, names: Sequence[str]) -> Any:
         try:
             fit = model.fit(ctol=SCORE_TOLERANCE * (1.0 + weight), **choices)
         except (np.linalg.LinAlgError, ValueError) as error:
+            _refuse_replaced(said)
             raise ConvergenceError(f"The estimating equations have no solution: {error}.") from None
+    _refuse_replaced(said)
     if problem.is_exchangeable:
         _refuse_impossible(
             float(model.cov_struct.dep_params), int(np.bincount(problem.subject).max())
@@ -141,6 +143,15 @@ def _solved(model: GEE, problem: GeeProblem, names: Sequence[str]) -> Any:
             "take an effect out."
         )
     return fit
+
+
+def _refuse_replaced(said: Sequence[warnings.WarningMessage]) -> None:
+    """Where a covariance is not definite, statsmodels goes on with another and warns."""
+    if any("SPD" in str(item.message) or "PSD" in str(item.message) for item in said):
+        raise ConvergenceError(
+            "A working covariance of the estimating equations is not positive definite: a category "
+            "is all but empty. Merge it with its neighbour."
+        )
 
 
 def _refuse_separation(problem: GeeProblem, names: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from trialkit.analyses.imputation_grid import Grid, grid_of_formula
 from trialkit.analyses.table_facade import ContrastsFacade
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.errors import ConvergenceError, DataError, SpecError
+from trialkit.kernels.jackknife import jackknife_variance
 from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.sequential_regression import filled_in_order
 from trialkit.kernels.weighted_ancova import fit_parts
@@ -81,8 +82,9 @@ def pattern_mixture(
 
     `formula` ("CHG ~ TRT01P + BASE") is then fitted at each visit by least squares; the
     variance is the jackknife over subjects with everything done again, normal reference, as in
-    `reference_based`. Keys `visit, contrast, restriction`; extra `n_failed`, the leave-one-out
-    samples whose regressions were not determined.
+    `reference_based`. Keys `visit, contrast, restriction`; extras `n_failed`, the leave-one-out
+    samples whose regressions were not determined, and `se_bound`, the standard error were each
+    of them as far out as the farthest.
 
     Raises DataError, besides what `reference_based` raises for its data, where a regression has
     fewer donors than terms.
@@ -168,10 +170,11 @@ def _by_arm(z: FloatArray, grid: Grid) -> list[tuple[IntArray, FloatArray]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Answer:
-    """Estimates (R, m), their standard errors, and failed leave-one-out samples."""
+    """Estimates (R, m), their standard errors and bounds, failed leave-one-out samples."""
 
     estimate: FloatArray
     se: FloatArray
+    se_bound: FloatArray
     n_failed: int
 
 
@@ -206,9 +209,9 @@ class _Mixture:
                 f"restriction={restriction!r}: {n_failed} of {n} leave-one-out samples do not "
                 "determine their regressions; too few donors."
             )
-        squares = np.square(kept - kept.mean(axis=0)).sum(axis=0)
+        variance, bound = jackknife_variance(kept, n)
         return _Answer(
-            estimate=point[0], se=np.sqrt((n - 1) / len(kept) * squares), n_failed=n_failed
+            estimate=point[0], se=np.sqrt(variance), se_bound=np.sqrt(bound), n_failed=n_failed
         )
 
     def _estimates(self, weights: FloatArray, restriction: str) -> FloatArray:
@@ -307,7 +310,7 @@ class _Report:
         )
         offset = 0 if is_contrast else len(arms) - 1
         keys: dict[str, list[object]] = {"visit": [], name: [], "restriction": []}
-        estimates, failed = [], []
+        estimates, failed, bounds = [], [], []
         for restriction, answer in self.answers.items():
             for at, visit in enumerate(self.grid.visits):
                 for row, label in enumerate(labels):
@@ -315,6 +318,7 @@ class _Report:
                     keys[name].append(label)
                     keys["restriction"].append(restriction)
                     failed.append(answer.n_failed)
+                    bounds.append(float(answer.se_bound[offset + row, at]))
                     estimates.append(
                         Estimate.from_z(
                             label=label,
@@ -332,7 +336,7 @@ class _Report:
         return EstimateTable(
             estimates=tuple(estimates),
             keys={key: tuple(values) for key, values in keys.items()},
-            extras={"n_failed": tuple(failed)},
+            extras={"n_failed": tuple(failed), "se_bound": tuple(bounds)},
             variable=self.grid.outcome,
             notes=(f"{int(missing.sum())} of {missing.size} outcomes imputed.",),
         )

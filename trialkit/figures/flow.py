@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -111,8 +112,10 @@ def _wrapped(lines: Sequence[str]) -> list[str]:
     found: list[str] = []
     for line in lines:
         indent = "    " if line.startswith("  ") else ""
-        found += wrap(line, WRAP, initial_indent=indent, subsequent_indent=indent + "  ") or [""]
-    return found
+        # A count stays in one piece: wrap breaks at plain spaces only.
+        whole = re.sub(r"\(n = (\d+)\)", "(n\u00a0=\u00a0\\1)", line)
+        found += wrap(whole, WRAP, initial_indent=indent, subsequent_indent=indent + "  ") or [""]
+    return [line.replace("\u00a0", " ") for line in found]
 
 
 def _box(axes: Axes, lines: Sequence[str], centre: float, top: float, height: float) -> None:

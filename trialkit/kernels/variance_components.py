@@ -35,9 +35,11 @@ SUFFICIENT_GAIN, ROUNDING = 1e-4, 1e-12
 START_BETWEEN = (0.05, 0.3, 0.6, 0.9)
 START_CELL = (0.1, 0.5)
 START_SMALL = 0.05
-# V with a smaller eigenvalue than this share of its largest is singular; a Hessian, scaled to
-# a unit diagonal, with a smaller one leaves a direction undetermined.
-SINGULAR_V = 1e-11
+# V with a smaller eigenvalue than this share of its largest is singular: an error of 1e-4 of the
+# largest standard deviation is a fit that goes through the data, where the likelihood rises
+# without end. A Hessian, scaled to a unit diagonal, with a smaller one leaves a direction
+# undetermined.
+SINGULAR_V = 1e-8
 FLAT = 1e-9
 
 

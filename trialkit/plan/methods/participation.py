@@ -35,6 +35,11 @@ class AnalysedIn(Model):
 
     analysis: Label
 
+    def __repr__(self) -> str:
+        return f"analysis {self.analysis!r}"
+
+    __str__ = __repr__
+
 
 class Consort(AnalysisSpec):
     """`method = "consort"`: the arguments of `trialkit.consort`.
