@@ -149,10 +149,13 @@ class CrossoverFit(LinearEstimates):
         Averaged over periods (sequences, measurements) with equal weights, or as `weights`
         says; baseline and carryover at their mean over the analysed rows, or at the value in
         `at`. With a log outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally.
+        `n` counts the subjects with an outcome under the treatment.
         """
         table = LinearEstimates.lsmeans(self, weights=weights, at=at, ci_level=ci_level)
-        keys = {"treatment": table.keys["arm"]}
-        table = replace(table, keys=keys)
+        pairs = np.unique(np.stack([self.model.treatment, self.model.subject]), axis=1)
+        counts = np.bincount(pairs[0]).tolist()
+        estimates = tuple(replace(row, n=n) for row, n in zip(table.estimates, counts, strict=True))
+        table = replace(table, estimates=estimates, keys={"treatment": table.keys["arm"]})
         return as_ratios(table) if self.variances.log else table
 
     def contrasts(  # type: ignore[override]
