@@ -463,7 +463,12 @@ def test_refuses_wrong_data() -> None:
         tk.compare_panel(renamed, **PAIRED)
     with pytest.raises(tk.DataError, match="lloq is not below uloq"):
         tk.compare_panel(data, **PAIRED, lloq=5.0, uloq=4.0)
+    with pytest.raises(tk.DataError, match=r"12 subject.s. have both conditions in one period"):
+        tk.compare_panel(crossover_panel().assign(PERIOD=1), **CROSSOVER)
     arms = parallel_panel()
+    one = arms[(arms["TRT01P"] == "LDN") | (arms["USUBJID"] == "S01")]
+    ranked = tk.compare_panel(one, **PARALLEL, test="wilcoxon").frame()
+    assert (ranked["status"] == "fewer than two values under Placebo").all()
     arms["AGE"] = range(len(arms))
     with pytest.raises(tk.DataError, match="has several values within one sample"):
         tk.compare_panel(arms, **PARALLEL, covariates="AGE")

@@ -152,7 +152,7 @@ def test_strata_restrict_the_arrangements() -> None:
 def test_a_sample_is_seeded_and_gives_its_error() -> None:
     data = parallel_panel(n=20, m=4)
     options = {**PARALLEL, "adjust": "maxt", "permutations": 400}
-    one = tk.compare_panel(data, **options, rng=7).frame()
+    one = tk.compare_panel(data, **{**options, "permutations": np.int64(400)}, rng=7).frame()
     two = tk.compare_panel(data, **options, rng=7).frame()
     other = tk.compare_panel(data, **options, rng=8).frame()
     pd.testing.assert_frame_equal(one, two)

@@ -101,3 +101,15 @@ def test_a_plot_shows_detection_of_two_conditions() -> None:
     with pytest.raises(tk.SpecError, match="this summary has 3: Baseline, Week 16, Week 8"):
         both.plot()
     assert "Week 16" in repr(both)
+
+
+def test_constant_and_missing_analytes_have_a_row() -> None:
+    data = paired_panel(n=5, m=3)
+    data["AVAL"] = data["AVAL"].mask(data["PARAMCD"] == "A0").mask(data["PARAMCD"] == "A1", 5.0)
+    found = tk.compare_panel(data, **PAIRED).summary().frame().set_index("analyte")
+    assert (found.loc["A0", "status"] == "no value").all()
+    assert found.loc["A1", "status"].str.contains("one measured value").all()
+    assert found.loc["A1", "km_median"].tolist() == pytest.approx([5.0, 5.0])
+    assert (found.loc["A2", "status"] == "ok").all()
+    none = tk.compare_panel(data[data["PARAMCD"] == "A0"], **PAIRED).summary().frame()
+    assert (none["status"] == "no value").all()

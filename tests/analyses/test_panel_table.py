@@ -142,6 +142,17 @@ def test_figures_show_every_analyte() -> None:
         panel.paired_lines("IL6")
 
 
+def test_a_volcano_names_as_many_as_there_is_room_for() -> None:
+    panel = tk.compare_panel(paired_panel(n=40, m=120), **PAIRED)
+    axes = panel.volcano(level=1.1)
+    axes.figure.canvas.draw()
+    assert 10 < len(axes.texts) < 60
+    unnamed = 120 - len(axes.texts)
+    assert axes.get_xlabel().endswith(f"({unnamed} marked without room for a name)")
+    moved = [abs(text.xy[1] - text.get_position()[1]) for text in axes.texts]
+    assert max(moved) < 0.12 * axes.get_ylim()[1]
+
+
 def test_a_panel_of_two_contrasts_asks_which_to_draw() -> None:
     first = paired_panel()
     extra = first[first["AVISIT"] == "Week 8"].assign(AVISIT="Week 16")

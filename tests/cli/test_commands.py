@@ -278,3 +278,19 @@ def test_bundled_plans_are_sound_and_run(name: str) -> None:
     assert (done.exit_code, done.output) == (0, "plan.toml: nothing wrong found.\n")
     run = run_plan(load_plan(study.folder / "plan.toml"))
     assert not run.failed
+
+
+def test_a_long_table_is_begun_in_the_terminal_and_whole_in_the_file(tmp_path: Path) -> None:
+    entry = (
+        '\n[[analysis]]\nname = "grid"\nmethod = "tipping_point"\n'
+        f'formula = "CHG ~ TRT01P*AVISIT"\ndelta_where = "all"\ndeltas = {list(range(50))}\n'
+    )
+    path = write_plan(tmp_path, HEAD + entry + ESTIMAND)
+    data = tiny_data()
+    data.loc[data["AVISIT"].eq("Week 12") & data["USUBJID"].isin(["S-03", "S-10"]), "CHG"] = None
+    data.to_csv(tmp_path / "adqs.csv", index=False)
+    done = invoke("run", path, "--out", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "... 10 more rows, in results.json" in done.output
+    rows = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert sum(row["table"] == "grid" and row["stat_name"] == "estimate" for row in rows) == 50

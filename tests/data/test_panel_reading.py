@@ -56,7 +56,7 @@ LIMITS = pd.DataFrame(
         ("***", math.nan, 0, "missing"),
         ("", math.nan, 0, "missing"),
         (None, math.nan, 0, "missing"),
-        (float("inf"), math.nan, 0, "missing"),
+        (float("nan"), math.nan, 0, "missing"),
     ],
 )
 def test_marks(text: object, value: float, side: int, flag: str) -> None:
@@ -66,7 +66,7 @@ def test_marks(text: object, value: float, side: int, flag: str) -> None:
     assert mark.value == pytest.approx(value, nan_ok=True)
 
 
-@pytest.mark.parametrize("text", ["1,5", "low", "<", "1.2*", True, "0.5 pg/mL"])
+@pytest.mark.parametrize("text", ["1,5", "low", "<", "1.2*", True, "0.5 pg/mL", math.inf])
 def test_what_is_no_mark(text: object) -> None:
     assert read_mark(text) is None
 
@@ -116,11 +116,53 @@ def test_names_in_the_header_row_and_plates_without_a_name(tmp_path: Path) -> No
         ("Well,Sample,IL6\nA1,S1,OOR <\n", "marked 'OOR <', and no limit is given for IL6"),
         ("Well,Sample,IL6\nA1,S1,high\n", "neither a number nor a known mark, first 'high'"),
         ("Well,Sample,Obs Conc\nA1,S1,2\n", "column 3 is headed 'Obs Conc' and has no analyte"),
+        ("Well,Sample,IL6\n", "no line of a well below the header"),
+        ("Well,Sample,IL6\nA1,S1,1,2\n", "line 2 has 4 cells, its header 3"),
+        ("Well,Sample,IL6\nA1,S1,1\nA1,S1,2\n", "well 'A1' of plate 'run7 1' stands twice"),
+        ("Well,Sample,IL6\nA1,S1,1\n,mean,2\nA2,S2,3\n", "line 4 holds well 'A2' after the end"),
+        ("\n\n", "run7.csv is empty"),
     ],
 )
 def test_luminex_refusals(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(tk.DataError, match=message):
         tk.read_luminex(write(tmp_path, text))
+
+
+def test_blank_lines_do_not_end_a_table(tmp_path: Path) -> None:
+    text = "Well,Sample,IL6\nA1,S1,1\n\n,,\nA2,S2,2\n,footnote,\n"
+    text += "Plate ID,B7\nWell,Sample,IL6\nA1,S3,3\n"
+    frame = tk.read_luminex(write(tmp_path, text))
+    assert frame["SAMPLE"].tolist() == ["S1", "S2", "S3"]
+    assert frame["PLATE"].tolist() == ["run7 1", "run7 1", "B7"]
+
+
+def test_two_tables_of_one_plate_name_are_refused(tmp_path: Path) -> None:
+    table = "Plate ID,P1\nWell,Sample,IL6\nA1,S1,1\n"
+    with pytest.raises(tk.DataError, match="well 'A1' of plate 'P1' stands twice"):
+        tk.read_luminex(write(tmp_path, table + table))
+
+
+def test_exports_in_other_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "run7.csv"
+    path.write_bytes("Well,Sample,IL-1β\nA1,S1,1\n".encode("utf-16"))
+    with pytest.raises(tk.DataError, match="is in UTF-16: save it as UTF-8, or pass encoding="):
+        tk.read_luminex(path)
+    assert tk.read_luminex(path, encoding="utf-16")["PARAMCD"].tolist() == ["IL-1β"]
+    path.write_bytes(b"Well,Sample,IL-1\xdf\nA1,S1,1\n")
+    with pytest.raises(tk.DataError, match="0xdf, is not utf-8"):
+        tk.read_luminex(path)
+    for reader in (tk.read_luminex, tk.read_npx):
+        with pytest.raises(tk.DataError, match="there is no such file"):
+            reader(tmp_path / "none.csv")
+
+
+def test_limits_the_wrong_way_round_and_no_analyte_are_refused() -> None:
+    wide = pd.DataFrame({"USUBJID": ["S1"], "IL6": [1.0]})
+    limits = pd.DataFrame({"PARAMCD": ["IL6"], "LLOQ": [5.0], "ULOQ": [2.0]})
+    with pytest.raises(tk.DataError, match="LLOQ is not below ULOQ for 'IL6'"):
+        tk.panel_long(wide, id_columns="USUBJID", limits=limits)
+    with pytest.raises(tk.DataError, match="No column of an analyte is left"):
+        tk.panel_long(wide, id_columns=["USUBJID"], analytes=[])
 
 
 def test_a_wide_frame_goes_into_a_comparison() -> None:
@@ -194,6 +236,29 @@ def test_npx_refusals(tmp_path: Path) -> None:
     pd.concat([NPX, NPX.iloc[:1]]).to_csv(path, index=False)
     with pytest.raises(tk.DataError, match=r"1 measurement.s. stand twice, first 'IL6' of sample"):
         tk.read_npx(path)
+
+
+def test_npx_keeps_names_and_refuses_what_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "npx.csv"
+    head = "SampleID;Assay;PlateID;LOD;NPX\n"
+    path.write_text(head + "007;IL6;P1;NA;1.5\nNA;IL6;P1;0.5;\n", encoding="utf-8")
+    frame = tk.read_npx(path)
+    assert frame["SAMPLE"].tolist() == ["007", "NA"]
+    assert frame["FLAG"].tolist() == ["", "missing"]
+    for text, message in (
+        (head + "A;IL6;P1;0.5;1,5\n", "Column 'NPX' is not numeric: it holds '1,5'"),
+        (head + " ;IL6;P1;0.5;1\n", r"column 'SampleID' is blank in 1 row"),
+        (head, "there is no measurement"),
+        (head + "A;IL6;P1;0.5;1;9;9\n" * 2, "lines have more cells than the header"),
+        (head + "A;IL6;P1;0.5;1\nB;IL6;P1;0.5;1;9;9\n", "Expected 5 fields in line 3, saw 7"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(tk.DataError, match=message):
+            tk.read_npx(path)
+    damaged = tmp_path / "npx.parquet"
+    damaged.write_bytes(b"no parquet at all")
+    with pytest.raises(tk.DataError, match="it is cut off"):
+        tk.read_npx(damaged)
 
 
 def wells(*rows: tuple[str, float, float, float]) -> pd.DataFrame:

@@ -186,8 +186,12 @@ def test_imputation_begins_at_the_events(tmp_path: Path) -> None:
     assert_frame_equal(planned("hypothetical"), direct(aside, events))
     # What was seen after the event stays; S-30, who has none, is imputed under MAR.
     assert_frame_equal(planned("treatment-policy"), direct(data, events))
-    own = planned("hypothetical", '\nevents = { stopped = "cr" }')
-    assert_frame_equal(own, direct(aside, events.assign(strategy="cr")))
+    one = body.replace('["mar", "j2r"]', '"mar"') + '\nevents = { stopped = "cr" }'
+    text = entry('stopped = "hypothetical"', one, where="")
+    own = tk.reference_based(
+        formula, aside, strategy="mar", events=events.assign(strategy="cr"), **options
+    )
+    assert_frame_equal(run(tmp_path, text, data=data).table("primary").frame(), own.frame())
     # A data set of its own, as the function takes it.
     given = events.iloc[:2].assign(strategy=["cr", None], ICE="stopped", ASTDY=[10, 40])
     named = planned("hypothetical", '\nevents = "adice"', table=given)
@@ -264,6 +268,14 @@ POLICY = 'stopped = "treatment-policy"'
             entry(POLICY, 'method = "ttest"\nwhile_on_treatment = "last"'),
             {"events": ""},
             "the plan has no .events., and no event is met by 'while-on-treatment'",
+        ),
+        (
+            entry(
+                'stopped = "hypothetical"',
+                'method = "responders"\noutcome = "CRIT2FL"\nmissing = "non-responder"',
+            ),
+            {},
+            "would count them as failures: that is 'composite'",
         ),
         (
             entry('stopped = "composite"', 'method = "ttest"\ncomposite = "N"'),

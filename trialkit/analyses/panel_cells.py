@@ -149,7 +149,7 @@ def _refuse_repeats(
             f"{repeated.size} measurement(s) stand more than once, first "
             f"{columns.analyte}={row[columns.analyte]!r} of {columns.subject}="
             f"{row[columns.subject]!r} at {columns.condition}={row[columns.condition]!r}. "
-            "Choose one visit, name the draws within a condition by visit= (paired designs), "
+            "Choose one visit, name the draws within a condition by visit= (within subjects), "
             "or average technical replicates first (trialkit.average_replicates)."
         )
 

@@ -259,7 +259,9 @@ def permutation_plan(
     if isinstance(permutations, pd.DataFrame):
         return _given(units, permutations)
     if permutations is not None and (
-        isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 1
+        isinstance(permutations, bool)
+        or not isinstance(permutations, int | np.integer)
+        or permutations < 1
     ):
         raise SpecError(
             f"permutations={permutations!r}; give a count, or a frame with one column a subject."

@@ -52,6 +52,12 @@ def rank_estimate(units: PanelUnits, row: int, options: PanelOptions, rule: str)
             'outcome="change"), covariates=, strata= and plate=.'
         )
     arms = pd.DataFrame({"value": y, "arm": np.where(units.effect == 1, "1", "0")}).dropna()
+    few = [units.conditions[code] for code in (0, 1) if (arms["arm"] == str(code)).sum() < 2]
+    if few:
+        status = f"fewer than two values under {few[0]}"
+        return Estimate.undefined(
+            label=label, status=status, n=len(arms), method="Wilcoxon rank-sum test" + rule
+        )
     try:
         found = rank_sum(
             arms,

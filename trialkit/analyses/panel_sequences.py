@@ -23,7 +23,8 @@ EITHER = "either of the two"
 def later_condition(cells: PanelCells, period: str, places: IntArray) -> FloatArray:
     """1 for units (n,) that had the condition after the reference; `places` (n, 2, r).
 
-    Raises DataError where the draws of a condition lie in several periods.
+    Raises DataError where the draws of a condition lie in several periods, or both conditions
+    in one.
     """
     codes = cells.attributes[period].astype("category").cat.codes.to_numpy()
     moved = (places >= 0) & (codes[places] != codes[places[:, :, :1]])
@@ -35,6 +36,14 @@ def later_condition(cells: PanelCells, period: str, places: IntArray) -> FloatAr
             f"several periods, first {cells.subjects[cells.subject[first]]!r} under "
             f"{cells.conditions[cells.condition[first]]!r}: a crossover that repeats a treatment "
             "is not offered."
+        )
+    together = codes[places[:, 1, 0]] == codes[places[:, 0, 0]]
+    if together.any():
+        first = places[int(np.argmax(together)), 0, 0]
+        raise DataError(
+            f"{int(together.sum())} subject(s) have both conditions in one period, first "
+            f"{cells.subjects[cells.subject[first]]!r} in {period}="
+            f"{cells.attributes[period].iloc[first]!r}: that is not a crossover."
         )
     return (codes[places[:, 1, 0]] > codes[places[:, 0, 0]]).astype(np.float64)
 

@@ -17,7 +17,7 @@ from trialkit.kernels.order_statistics_regression import (
     left_censored_quantile,
     regress_on_order,
 )
-from trialkit.kernels.tobit_rows import TobitRows, tobit_rows
+from trialkit.kernels.tobit_rows import tobit_rows
 from trialkit.results.columns import matching_rows
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
@@ -114,9 +114,18 @@ def _of_condition(
     here = cells.condition == code
     y, side = cells.y[np.ix_(analytes, here)], cells.side[np.ix_(analytes, here)]
     subject = cells.subject[here]
-    fits = tobit_rows(y, side, np.ones((y.shape[1], 1)))
+    measured = [
+        np.unique(y[row][(side[row] == 0) & ~np.isnan(y[row])]).size for row in range(len(y))
+    ]
+    chosen = np.flatnonzero(np.array(measured) >= MIN_MEASURED)
+    fits = tobit_rows(y[chosen], side[chosen], np.ones((y.shape[1], 1)))
+    normal = {
+        int(row): (float(fits.coef[place, 0]), float(fits.sigma[place]))
+        for place, row in enumerate(chosen)
+        if fits.converged[place]
+    }
     return [
-        _one(y[row], side[row], subject, fits, row, in_units=in_units)
+        _one(y[row], side[row], subject, normal.get(row), in_units=in_units)
         for row in range(analytes.size)
     ]
 
@@ -125,8 +134,7 @@ def _one(
     y: FloatArray,
     side: IntArray,
     subject: IntArray,
-    fits: TobitRows,
-    row: int,
+    normal: tuple[float, float] | None,
     *,
     in_units: bool,
 ) -> tuple[dict[str, float], str]:
@@ -142,8 +150,8 @@ def _one(
         out |= _kaplan_meier(values, beyond < 0, in_units=in_units)
     if measured >= MIN_MEASURED and not above:
         out |= _order_statistics(values, beyond < 0, in_units=in_units)
-    if measured >= MIN_MEASURED and fits.converged[row]:
-        out |= _likelihood(float(fits.coef[row, 0]), float(fits.sigma[row]), in_units=in_units)
+    if normal is not None:
+        out |= _likelihood(*normal, in_units=in_units)
     return out, _status(n, measured, above, out)
 
 

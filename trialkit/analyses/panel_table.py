@@ -182,7 +182,8 @@ class PanelTable(EstimateTable):
             rows=[str(units.analytes[i]) for i in order],
             columns=[str(units.subjects[i]) for i in columns],
             breaks=breaks,
-            bar_label=f"{units.contrast}: {unit}",
+            bar_label=unit,
+            x_label=units.contrast,
             ax=ax,
         )
 

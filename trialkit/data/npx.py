@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from trialkit.data.names import require_columns
+from trialkit.data.panel_files import export_bytes, export_text
+from trialkit.data.parquet_reading import read_parquet
 from trialkit.data.vectors import number_vector
 from trialkit.errors import DataError
 
@@ -27,9 +30,10 @@ _NAMES = {
 }
 _NEEDED = ("SAMPLE", "PARAMCD", "AVAL")
 _PASSED = {"pass", "", "na", "nan"}
+_NO_NUMBER = {"", "na", "nan"}
 
 
-def read_npx(path: str | Path) -> pd.DataFrame:
+def read_npx(path: str | Path, *, encoding: str | None = None) -> pd.DataFrame:
     """NPX (log2) with its limit of detection: SAMPLE, PARAMCD, AVAL, LLOQ, PLATE, FLAG.
 
     Reads the long table of Olink's software (Parquet, or CSV with semicolons or commas). A
@@ -38,10 +42,14 @@ def read_npx(path: str | Path) -> pd.DataFrame:
     stand in FLAG as "qc: ..."; nothing is left out. Where an assay name occurs under several
     UniProt numbers or on several panels, that is added to PARAMCD. Control samples are kept.
 
-    Raises DataError where SampleID, Assay or NPX is missing, or a measurement stands twice.
+    Raises DataError where SampleID, Assay or NPX is missing, a measurement stands twice, or the
+    text is not UTF-8 and no other `encoding` is named.
     """
     file = Path(path)
-    frame = pd.read_parquet(file) if file.suffix.lower() == ".parquet" else _csv(file)
+    if file.suffix.lower() == ".parquet":
+        frame = read_parquet(file, export_bytes(file))
+    else:
+        frame = _csv(file, encoding)
     chosen = {
         ours: next((name for name in theirs if name in frame), None)
         for ours, theirs in _NAMES.items()
@@ -59,6 +67,11 @@ def read_npx(path: str | Path) -> pd.DataFrame:
         joined = out["PARAMCD"].astype(str) + " (" + out[name].astype(str) + ")"
         out["PARAMCD"] = out["PARAMCD"].where(~several, joined)
     keys = [name for name in ("SAMPLE", "PARAMCD", "PLATE") if name in out]
+    for name in ("SAMPLE", "PARAMCD"):
+        n_blank = int((out[name].isna() | (out[name].astype(str).str.strip() == "")).sum())
+        if n_blank or out.empty:
+            what = f"column {chosen[name]!r} is blank in {n_blank} row(s)"
+            raise DataError(f"{file}: {'there is no measurement' if out.empty else what}.")
     if out.duplicated(keys).any():
         row = out[out.duplicated(keys)].iloc[0]
         raise DataError(
@@ -68,11 +81,31 @@ def read_npx(path: str | Path) -> pd.DataFrame:
     return _with_limits(out)
 
 
-def _csv(file: Path) -> pd.DataFrame:
-    with file.open(encoding="utf-8-sig") as stream:
-        first = stream.readline()
+def _csv(file: Path, encoding: str | None) -> pd.DataFrame:
+    """Every cell as text but NPX and LOD: a sample called 007 or NA keeps its name."""
+    text = export_text(file, encoding)
+    first = text.partition("\n")[0]
     separator = ";" if first.count(";") > first.count(",") else ","
-    return pd.read_csv(file, sep=separator, encoding="utf-8-sig")
+    try:
+        frame = pd.read_csv(StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+    except pd.errors.ParserError as problem:
+        raise DataError(f"{file}: {problem}.") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        # pandas takes the cells beyond the header for an index, and shifts the others.
+        raise DataError(f"{file}: lines have more cells than the header.")
+    for name in (*_NAMES["AVAL"], *_NAMES["LLOQ"]):
+        if name in frame:
+            frame[name] = _numbers(frame[name].str.strip(), name)
+    return frame
+
+
+def _numbers(cells: pd.Series, name: str) -> pd.Series:
+    missing = cells.str.lower().isin(_NO_NUMBER)
+    found = pd.to_numeric(cells.mask(missing), errors="coerce")
+    strange = cells[found.isna() & ~missing]
+    if len(strange):
+        raise DataError(f"Column {name!r} is not numeric: it holds {strange.iloc[0]!r}.")
+    return found
 
 
 def _with_limits(out: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,9 @@ def read_mark(text: object) -> Mark | None:
     """
     if isinstance(text, int | float | np.integer | np.floating) and not isinstance(text, bool):
         number = float(text)
-        return Mark(number) if isfinite(number) else Mark(nan, flag="missing")
+        if isnan(number):
+            return Mark(nan, flag="missing")
+        return Mark(number) if isfinite(number) else None
     cell = "" if text is None or text is pd.NA else str(text).strip()
     if cell.lower() in _NOTHING:
         return Mark(nan, flag="missing")
@@ -88,6 +90,9 @@ def limits_by_analyte(
     for name in ("LLOQ", "ULOQ"):
         values = number_vector(table, name) if name in table else np.full(len(table), np.nan)
         found.append(np.where(place >= 0, values[place], np.nan))
+        if name == "ULOQ" and (found[0] >= found[1]).any():
+            row = frame[found[0] >= found[1]].iloc[0]
+            raise DataError(f"limits: LLOQ is not below ULOQ for {row['PARAMCD']!r}.")
     return found[0], found[1]
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
 from trialkit.data.names import require_columns
+from trialkit.data.panel_files import export_text
 from trialkit.data.panel_marks import measurement_columns, read_mark
 from trialkit.data.vectors import require_frame
 from trialkit.errors import DataError, SpecError
@@ -23,6 +25,8 @@ __all__ = ["panel_long", "read_luminex"]
 
 # The bead region that the software appends to the analyte's name.
 _BEAD_REGION = re.compile(r"\s*\(\d+\)$")
+# A well, or the wells of one sample: A1, H12, "A1,B1".
+_WELL = re.compile(r"[A-P]{1,2}\d{1,2}([,;/ -]+[A-P]{1,2}\d{1,2})*", re.IGNORECASE)
 # Columns of the header row that describe the well.
 _WELL_COLUMNS = {"type", "well", "outlier", "description", "sample", "dilution", "sampling errors"}
 # Words under an analyte's name that say which number the column holds.
@@ -57,9 +61,11 @@ def panel_long(
     3      S2     TNF   4.0   NaN
     """
     frame = require_frame(data)
-    ids = list(id_columns)
+    ids = [id_columns] if isinstance(id_columns, str) else list(id_columns)
     columns = [name for name in frame.columns if name not in ids] if analytes is None else analytes
     require_columns(frame, [*ids, *columns])
+    if len(columns) == 0:
+        raise DataError("No column of an analyte is left beside id_columns.")
     made = {"PARAMCD", "AVAL", "LLOQ", "ULOQ", "FLAG"} & set(ids)
     if made:
         raise SpecError(f"id_columns may not be called {', '.join(sorted(made))}.")
@@ -70,7 +76,11 @@ def panel_long(
 
 
 def read_luminex(
-    path: str | Path, *, limits: pd.DataFrame | None = None, delimiter: str = ","
+    path: str | Path,
+    *,
+    limits: pd.DataFrame | None = None,
+    delimiter: str = ",",
+    encoding: str | None = None,
 ) -> pd.DataFrame:
     """One row a measurement from a Luminex or Bio-Plex results table in text form.
 
@@ -82,12 +92,16 @@ def read_luminex(
 
     Columns: PLATE, TYPE, WELL, SAMPLE, PARAMCD (without the bead region), AVALU, AVAL, LLOQ,
     ULOQ, FLAG. Standards, controls and blanks are kept: TYPE tells them apart from samples
-    ("X1", ...). Marks and `limits` as in `panel_long`. Raises DataError where there is no header
-    row, an analyte is named twice, or a cell is no known mark.
+    ("X1", ...). Marks and `limits` as in `panel_long`. Blank lines are passed over; the table
+    ends with the first other line without a well.
+
+    Raises DataError where there is no header row or no well, an analyte is named twice, a well
+    stands twice on a plate or after the end of its table, a line is longer than its header, a
+    cell is no known mark, or the text is not UTF-8 and no other `encoding` is named.
     """
     file = Path(path)
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(stream, delimiter=delimiter)]
+    lines = StringIO(export_text(file, encoding), newline="")
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
     headers = [place for place, row in enumerate(rows) if _is_header(row)]
     if not headers:
         raise DataError(
@@ -100,6 +114,15 @@ def read_luminex(
         )
     ]
     frame = pd.concat(plates, ignore_index=True)
+    if frame.empty:
+        raise DataError(f"{file}: no line of a well below the header.")
+    again = frame.duplicated(["PLATE", "WELL", "PARAMCD"])
+    if again.any():
+        row = frame[again].iloc[0]
+        raise DataError(
+            f"{file}: well {row['WELL']!r} of plate {row['PLATE']!r} stands twice; plates need "
+            "names of their own."
+        )
     return measurement_columns(frame.drop(columns="CELL"), frame["CELL"], limits, source=str(file))
 
 
@@ -131,19 +154,41 @@ def _plate(
             units[place],
             _cell(row, place),
         )
-        for row in _wells(rows[first:stop], places["well"])
+        for row in _wells(file, rows, first, stop, header)
         for place, name in names.items()
     ]
     columns = ["PLATE", "TYPE", "WELL", "SAMPLE", "PARAMCD", "AVALU", "CELL"]
     return pd.DataFrame(records, columns=columns)
 
 
-def _wells(rows: Sequence[Sequence[str]], well: int) -> Iterator[Sequence[str]]:
-    """Rows of wells, up to the first row without one."""
-    for row in rows:
-        if not _cell(row, well):
-            return
+def _wells(
+    file: Path, rows: Sequence[Sequence[str]], first: int, stop: int, header: Sequence[str]
+) -> Iterator[Sequence[str]]:
+    """Lines of wells of one table; what comes after its end may hold none."""
+    well = [name.lower() for name in header].index("well")
+    ended = False
+    for place in range(first, stop):
+        row = rows[place]
+        if not any(row):
+            continue
+        name = "" if _names_plate(row) else _cell(row, well)
+        if ended and _WELL.fullmatch(name):
+            raise DataError(
+                f"{file}: line {place + 1} holds well {name!r} after the end of its table; is a "
+                "line above it broken?"
+            )
+        ended |= not name
+        if ended:
+            continue
+        if any(row[len(header) :]):
+            raise DataError(
+                f"{file}: line {place + 1} has {len(row)} cells, its header {len(header)}."
+            )
         yield row
+
+
+def _names_plate(row: Sequence[str]) -> bool:
+    return bool(row) and row[0].lower().rstrip(":") in ("plate", "plate id", "plate name")
 
 
 def _analyte_names(file: Path, rows: Sequence[Sequence[str]], start: int) -> dict[int, str]:
@@ -181,7 +226,7 @@ def _plate_name(file: Path, rows: Sequence[Sequence[str]], number: int, start: i
     for row in reversed(rows[:start]):
         if _is_header(row):
             break
-        if row and row[0].lower().rstrip(":") in ("plate", "plate id", "plate name"):
+        if _names_plate(row):
             return _cell(row, 1) or f"{file.stem} {number}"
     return f"{file.stem} {number}"
 

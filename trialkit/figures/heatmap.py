@@ -17,6 +17,8 @@ __all__ = ["heatmap"]
 
 INCHES_A_ROW = 0.17
 INCHES_A_COLUMN = 0.26
+# The label of the colour bar needs as much.
+SMALLEST_HEIGHT = 2.8
 # Beyond so many standard deviations the colour says no more.
 EDGE = 2.5
 
@@ -28,6 +30,7 @@ def heatmap(
     columns: Sequence[str],
     breaks: Sequence[int] = (),
     bar_label: str = "",
+    x_label: str = "",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw `values` (m, n), blue below zero and red above, missing cells grey.
@@ -36,7 +39,7 @@ def heatmap(
     and the middle light: the sign is then read from the numbers.
     """
     matrix = np.asarray(values, dtype=float)
-    height = 1.3 + INCHES_A_ROW * matrix.shape[0]
+    height = max(SMALLEST_HEIGHT, 1.3 + INCHES_A_ROW * matrix.shape[0])
     axes = new_axes(2.4 + INCHES_A_COLUMN * matrix.shape[1], height) if ax is None else ax
     from matplotlib import colormaps
 
@@ -53,10 +56,11 @@ def heatmap(
         axes.axvline(place - 0.5, color="white", linewidth=2)
     axes.set_yticks(range(len(rows)), list(rows), fontsize=6.5)
     axes.set_xticks(range(len(columns)), list(columns), fontsize=6.5, rotation=90)
+    axes.set_xlabel(x_label, fontsize=8)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     bar.ax.tick_params(labelsize=7)
     bar.set_label(bar_label, fontsize=8)
     return axes

@@ -17,6 +17,8 @@ __all__ = ["volcano"]
 
 # Labels closer than this share of the height are moved apart.
 LABEL_GAP = 0.035
+# A name moved farther than so many gaps could be read as another point's.
+FARTHEST = 3
 
 
 def volcano(
@@ -32,7 +34,8 @@ def volcano(
     """Draw -log10 `p_value` (m,) over `log2_fold` (m,); those `is_marked` (m,) get their label.
 
     Marked points are filled, the others hollow, so that the figure reads in black and white.
-    Analytes without an estimate or p-value are not drawn; their number stands below the axis.
+    Analytes without an estimate or p-value are not drawn, and names for which there is no room
+    are left out; their numbers stand below the axis.
     """
     x, p = (np.asarray(values, dtype=float) for values in (log2_fold, p_value))
     marked = np.asarray(is_marked, dtype=bool)
@@ -49,10 +52,11 @@ def volcano(
     axes.set_xlim(-widest, widest)
     axes.set_ylim(0.0, top)
     named = [labels[int(i)] for i in np.flatnonzero(drawn & marked)]
-    _label(axes, named, x, y, drawn & marked, top)
+    n_unnamed = _label(axes, named, x, y, drawn & marked, top)
     missing = int((~drawn).sum())
-    without = f" ({missing} without an estimate)" if missing else ""
-    axes.set_xlabel(f"{x_label}{without}")
+    said = [f"{missing} without an estimate"] if missing else []
+    said += [f"{n_unnamed} marked without room for a name"] if n_unnamed else []
+    axes.set_xlabel(f"{x_label} ({'; '.join(said)})" if said else x_label)
     axes.set_ylabel(f"-log10 {y_label}")
     return quiet(axes)
 
@@ -64,8 +68,12 @@ def _label(
     y: np.ndarray,
     marked: np.ndarray,
     top: float,
-) -> None:
-    """Names beside their points, outwards, moved apart on either side."""
+) -> int:
+    """Names beside their points, outwards, moved apart on either side; how many have no room.
+
+    The highest points are named first; a name that would stand far from its point is left out.
+    """
+    n_unnamed = 0
     where = np.flatnonzero(marked)
     for side in (-1, 1):
         chosen = [k for k, i in enumerate(where) if (x[i] >= 0) == (side > 0)]
@@ -74,6 +82,9 @@ def _label(
         for k in chosen:
             i = where[k]
             height = min(float(y[i]), last - LABEL_GAP * top)
+            if y[i] - height > FARTHEST * LABEL_GAP * top:
+                n_unnamed += 1
+                continue
             last = height
             axes.annotate(
                 names[k],
@@ -82,4 +93,6 @@ def _label(
                 fontsize=7.5,
                 ha="left" if side > 0 else "right",
                 va="center",
+                arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkB": 3},
             )
+    return n_unnamed

@@ -146,14 +146,21 @@ def trend_permutation(
 def _sum_distribution(column: IntArray, scores: IntArray, chosen: int) -> dict[int, int]:
     """How many ways there are to choose subjects with each sum of scores."""
     ways: dict[tuple[int, int], int] = {(0, 0): 1}
-    for size, score in zip(column.tolist(), scores.tolist(), strict=True):
+    *before, (last, last_score) = zip(column.tolist(), scores.tolist(), strict=True)
+    for size, score in before:
         following: dict[tuple[int, int], int] = {}
         for (taken, value), count in ways.items():
             for k in range(min(size, chosen - taken) + 1):
                 key = (taken + k, value + k * score)
                 following[key] = following.get(key, 0) + count * comb(size, k)
         ways = following
-    return {value: count for (taken, value), count in ways.items() if taken == chosen}
+    sums: dict[int, int] = {}
+    for (taken, value), count in ways.items():
+        rest = chosen - taken  # which the last score must give
+        if rest <= last:
+            total = value + rest * last_score
+            sums[total] = sums.get(total, 0) + count * comb(last, rest)
+    return sums
 
 
 def newcombe_paired(table: IntArray, *, ci_level: float) -> tuple[float, float, float]:

@@ -107,6 +107,11 @@ def _check_choices(plan: Plan, spec: AnalysisSpec) -> None:
             f"{WHILE_ON_TREATMENT!r} needs a summary of the outcomes up to the event: "
             'while_on_treatment = "last", the last one observed.'
         )
+    if HYPOTHETICAL in used and getattr(spec, "missing", None) == "non-responder":
+        raise SpecError(
+            f"{HYPOTHETICAL!r} sets outcomes aside, and missing = 'non-responder' would count them "
+            f"as failures: that is {COMPOSITE!r}."
+        )
     if plan.events is None and isinstance(getattr(spec, "events", None), Mapping):
         raise SpecError("events gives strategies by event: that needs the table of [events].")
 
