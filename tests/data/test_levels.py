@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trialkit.data.levels import arm_levels, factor_levels, visit_levels
+from trialkit.data.levels import arm_levels, coded_labels, factor_levels, level_codes, visit_levels
 from trialkit.errors import DataError, SpecError
 
 ARMS = ["LDN 4.5 mg", "Placebo", None, "LDN 3.0 mg", "Placebo"]
@@ -37,6 +37,33 @@ def test_string_dtype_and_numeric_arms() -> None:
     assert arm_levels(frame, "A", "b") == ["b", "a"]
     assert arm_levels(frame, "N", 0) == [0.0, 3.0, 4.5]
     assert [type(level) for level in arm_levels(frame, "N", 0)] == [float] * 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["b", None, "a", "b"],
+        pd.array(["b", pd.NA, "a", "b"], dtype="string"),
+        pd.Categorical(["b", None, "a", "b"], categories=["c", "a", "b"]),
+        [2.5, np.nan, 1.0, 2.5],
+        pd.array([2, pd.NA, 1, 2], dtype="Int64"),
+        pd.to_datetime(["2026-02-01", None, "2026-01-01", "2026-02-01"]),
+    ],
+    ids=["text", "string", "categorical", "float", "Int64", "date"],
+)
+def test_codes_and_labels_are_the_column_again(values: object) -> None:
+    column = pd.Series(values)
+    codes, labels = coded_labels(column, "X")
+    assert codes.dtype == np.int64
+    assert codes.tolist() == [0, -1, 1, 0]
+    assert labels == column.dropna().unique().tolist()
+    assert level_codes(codes, labels, labels[::-1]).tolist() == [1, -1, 0, 1]
+    assert level_codes(codes, labels, labels[1:]).tolist() == [-1, -1, 0, -1]
+
+
+def test_what_cannot_be_a_label_is_refused() -> None:
+    with pytest.raises(DataError, match="'X' holds values that are not labels"):
+        coded_labels(pd.Series([["a"], ["b"]]), "X")
 
 
 def test_a_wrong_reference_lists_the_arms() -> None:

@@ -12,6 +12,7 @@ from scipy import integrate, stats
 
 from trialkit.errors import SpecError
 from trialkit.results import Estimate
+from trialkit.results.estimate import with_method
 
 finite = st.floats(-50, 50)
 positive = st.floats(0.05, 20)
@@ -24,6 +25,13 @@ def make(**changes: object) -> Estimate:
         **changes,
     }  # fmt: skip
     return Estimate.from_t(**settings)
+
+
+def test_another_method_changes_nothing_else() -> None:
+    row = make(unit="mm", scale="ratio")
+    other = with_method(row, "z")
+    assert other == dataclasses.replace(row, method="z")
+    assert row.method == "t"
 
 
 def test_textbook_t_interval() -> None:
