@@ -317,3 +317,20 @@ def test_no_warning_inside_the_bound() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit()
+
+
+def test_means_count_the_subjects_of_a_treatment_and_not_its_rows() -> None:
+    data = trial(("ABB", "BAA"), n=10)
+    data.loc[(data["ID"] == "S00") & (data["TRT"] == "LDN"), "AVAL"] = np.nan
+    assert fit(data).lsmeans().frame()["n"].tolist() == [10, 9]
+    assert any("fixed subjects" in note for note in fit(subject_effect="fixed").lsmeans().notes)
+    assert not any("fixed subjects" in note for note in fit().lsmeans().notes)
+    days = pd.concat([trial().assign(DAY=day) for day in (1, 2, 3)])
+    days["AVAL"] += np.random.default_rng(1).normal(size=len(days))
+    assert fit(days, measurement="DAY").lsmeans().frame()["n"].tolist() == [12, 12]
+
+
+@pytest.mark.parametrize("baseline_as", ["covariate", "within-subject", "change", "joint"])
+def test_an_outcome_that_nobody_has_is_refused(baseline_as: str) -> None:
+    with pytest.raises(tk.DataError, match="AVAL"):
+        fit(trial().assign(AVAL=np.nan), baseline="BASE", baseline_as=baseline_as)

@@ -334,3 +334,11 @@ def test_what_cannot_be_estimated_is_named_by_period_and_visit() -> None:
     )
     with pytest.raises(tk.ConvergenceError, match=r"\(APERIOD, AVISIT\) \(1, 'Week 2'\)"):
         fit(copied, covariance="us")
+
+
+def test_no_row_and_subjects_that_are_no_labels_are_refused() -> None:
+    data = trial()
+    with pytest.raises(tk.DataError, match="'APERIOD' has no value in 0 rows"):
+        fit(data.iloc[:0])
+    with pytest.raises(tk.DataError, match="'USUBJID' holds values that are not labels"):
+        fit(data.assign(USUBJID=[["S-01"]] * len(data)))

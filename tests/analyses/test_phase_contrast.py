@@ -277,3 +277,26 @@ def test_roles_that_cannot_be() -> None:
         contrast(data, phase_order=5)
     with pytest.raises(tk.DataError, match="values that are not labels"):
         contrast(data.assign(USUBJID=[[i] for i in data["USUBJID"]]))
+
+
+def test_means_count_subjects_and_not_their_days() -> None:
+    data = pd.DataFrame(
+        [
+            {"ID": who, "DAY": day, "PH": 1 + (day > 4), "Y": 4.0 * who + day**2 % 7}
+            for who in range(5)
+            for day in range(1, 9)
+            if who > 0 or day <= 4
+        ]
+    )
+    fit = tk.phase_contrast(
+        data,
+        outcome="Y",
+        subject="ID",
+        phase="PH",
+        day="DAY",
+        reference=1,
+        correlation="independent",
+        df="satterthwaite",
+    )
+    assert fit.lsmeans().frame()["n"].tolist() == [5, 4]
+    assert "Satterthwaite df" in fit.method

@@ -148,5 +148,7 @@ def test_data_that_are_refused() -> None:
         means(data.assign(PER=[np.nan, *data["PER"][1:]]))
     with pytest.raises(tk.DataError, match="'DAY'"):
         means(day="DAY")
+    with pytest.raises(tk.DataError, match="'ID' holds values that are not labels"):
+        means(data.assign(ID=[["s1"]] * len(data)))
     with pytest.raises(tk.DataError, match="The data have no row"):
         means(data.iloc[:0])

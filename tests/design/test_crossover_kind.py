@@ -99,3 +99,24 @@ def test_a_diary_has_several_rows_a_period_and_one_a_day() -> None:
     assert lost["rule"].tolist() == ["missing-measurement"]
     other = tk.check(days.assign(TRT=["B", *days["TRT"][1:]]), design).frame()
     assert other["rule"].tolist() == ["treatment-against-sequence"]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_letters_start_at_the_reference_and_are_explained(flip: bool) -> None:
+    rows = [
+        {"ID": f"{seq}{i}", "SEQ": seq, "PER": k + 1, "TRT": letter}
+        for seq in ("TRTR", "RTRR")
+        for i in range(3)
+        for k, letter in enumerate(seq)
+    ]
+    frame = pd.DataFrame(rows)
+    report = tk.check(frame[::-1] if flip else frame, replace(DESIGN, reference="R"))
+    text = " ".join(report.notes)
+    assert "Design seen: full replicate (ABAA/BABA);" in text
+    assert "A is R, B is T." in text
+
+
+def test_one_period_is_no_crossover() -> None:
+    assert "Design seen: no crossover, one period only; 2 treatments, 1 period," in notes(
+        ["A", "B"]
+    )

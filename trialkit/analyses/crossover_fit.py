@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CrossoverFit"]
 
+THESE_SUBJECTS = (
+    "With fixed subjects the standard error of a mean is that within subjects alone: it holds for "
+    "these subjects, and is too small for others."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CrossoverFit(LinearEstimates):
@@ -148,11 +153,17 @@ class CrossoverFit(LinearEstimates):
 
         Averaged over periods (sequences, measurements) with equal weights, or as `weights`
         says; baseline and carryover at their mean over the analysed rows, or at the value in
-        `at`. With a log outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally.
+        `at`. With a log outcome: geometric means, `scale="ratio"`. Fixed subjects weigh equally,
+        and a mean's standard error is then that within them alone.
+        `n` counts the subjects with an outcome under the treatment.
         """
         table = LinearEstimates.lsmeans(self, weights=weights, at=at, ci_level=ci_level)
+        pairs = np.unique(np.stack([self.model.treatment, self.model.subject]), axis=1)
+        counts = np.bincount(pairs[0]).tolist()
+        estimates = tuple(replace(row, n=n) for row, n in zip(table.estimates, counts, strict=True))
+        notes = table.notes if self.deviance is not None else (*table.notes, THESE_SUBJECTS)
         keys = {"treatment": table.keys["arm"]}
-        table = replace(table, keys=keys)
+        table = replace(table, estimates=estimates, keys=keys, notes=notes)
         return as_ratios(table) if self.variances.log else table
 
     def contrasts(  # type: ignore[override]

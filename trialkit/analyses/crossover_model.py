@@ -163,8 +163,8 @@ def _outcome(
         )
     if predictor.baseline_as == "change":
         return values - baseline, None, [CHANGE_NOTE]
-    if predictor.baseline_as == "within-subject":
-        known = ~np.isnan(values) & ~np.isnan(baseline)
+    known = ~np.isnan(values) & ~np.isnan(baseline)
+    if predictor.baseline_as == "within-subject" and known.any():
         within = np.full(values.size, np.nan)
         # A period has one baseline, and counts once however many measurements it has.
         cell, first = period_codes(rows.subject[known], rows.period[known])

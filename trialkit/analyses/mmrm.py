@@ -231,6 +231,10 @@ def _periods(
             raise SpecError("period_order= needs period=, the column of periods.")
         return None
     periods = period_levels(data, period, order)
+    if not periods:
+        raise DataError(
+            f"Column {period!r} has no value in {len(data)} rows: there are no periods."
+        )
     if len(periods) < 2:
         raise DataError(
             f"Column {period!r} has one period only, {periods[0]!r}; without others leave period= "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, nan, sqrt
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ import pandas as pd
 from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover import BoundaryWarning
+from trialkit.analyses.crossover_random import DF_PHRASES
 from trialkit.analyses.linear_estimates import LinearEstimates
 from trialkit.analyses.phase_drift import drift_notes
 from trialkit.analyses.phase_rows import (
@@ -65,12 +67,13 @@ class PhaseFit(LinearEstimates):
     """Means of phases and their contrasts; see `phase_contrast`.
 
     `sd_between`, `sd_residual`, `phi` describe the covariance (NaN where it has no such part);
-    `deviance` is -2 restricted log-likelihood.
+    `deviance` is -2 restricted log-likelihood; `n_by_phase` counts the subjects of each phase.
     """
 
     model_frame: ModelFrame
     parts: _Parts
     subjects: tuple[object, ...]
+    n_by_phase: Mapping[object, int]
     method: str
 
     arm = "phase"
@@ -141,9 +144,14 @@ class PhaseFit(LinearEstimates):
         return wald_f(coef=self.coef, vcov=self.vcov, hypothesis=hypothesis, den_df=den_df)
 
     def lsmeans(self, *, ci_level: float = 0.95) -> EstimateTable:  # type: ignore[override]
-        """Mean of each phase, key `phase`."""
+        """Mean of each phase, key `phase`; `n` counts the subjects with an outcome in it."""
         table = LinearEstimates.lsmeans(self, ci_level=ci_level)
-        return replace(table, keys={"phase": table.keys["arm"]})
+        phases = table.keys["arm"]
+        estimates = tuple(
+            replace(row, n=self.n_by_phase[phase])
+            for row, phase in zip(table.estimates, phases, strict=True)
+        )
+        return replace(table, estimates=estimates, keys={"phase": phases})
 
     def contrasts(  # type: ignore[override]
         self,
@@ -287,8 +295,14 @@ def phase_contrast(
         model_frame=model,
         parts=parts,
         subjects=tuple(subjects),
-        method=f"phase means, {level}{error} (REML), {chosen} df",
+        n_by_phase=_subjects_by_phase(own[phase], who),
+        method=f"phase means, {level}{error} (REML), {DF_PHRASES[chosen]}",
     )
+
+
+def _subjects_by_phase(phases: pd.Series, who: IntArray) -> dict[object, int]:
+    seen = pd.DataFrame({"phase": phases.to_numpy(dtype=object), "who": who}).drop_duplicates()
+    return dict(Counter(seen["phase"].tolist()))
 
 
 def _model(

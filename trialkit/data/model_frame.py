@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trialkit.data.formula import Parsed, factor_variables, parse_formula, plain_variable
+from trialkit.data.levels import coded_labels
 from trialkit.data.model_columns import (
     factor_column,
     is_factor,
@@ -326,9 +327,7 @@ def _subject_shares(
 ) -> tuple[FloatArray, int]:
     if subject is None:
         return np.full(rows.size, 1.0 / rows.size), int(rows.size)
-    import pandas as pd
-
-    which, labels = pd.factorize(data[subject].iloc[rows])
+    which, labels = coded_labels(data[subject].iloc[rows], subject)
     counts = np.bincount(which, minlength=len(labels))
     return 1.0 / (counts[which] * counts.size), int(counts.size)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trialkit.data.levels import coded_labels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector, require_frame
 from trialkit.errors import DataError, SpecError
@@ -155,9 +156,13 @@ def _cells(frame: pd.DataFrame, subject: str, period: str) -> _Cells:
             )
     if frame.empty:
         raise DataError("The data have no row.")
-    groups = frame.groupby([subject, period], sort=False, observed=True)
-    code = groups.ngroup().to_numpy().astype(np.int64)
-    _, first = np.unique(code, return_index=True)
+    who, _ = coded_labels(frame[subject], subject)
+    when, periods = coded_labels(frame[period], period)
+    key = who * len(periods) + when
+    _, opening, cell = np.unique(key, return_index=True, return_inverse=True)
+    # Cells are numbered as they appear, not by their codes.
+    code = np.argsort(np.argsort(opening))[cell].astype(np.int64)
+    first = np.sort(opening)
     return _Cells(
         code,
         first,

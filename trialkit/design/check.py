@@ -234,7 +234,7 @@ def _design_notes(
     if not isinstance(design, Crossover) or not {"sequence", "treatment"} <= set(coded):
         return
     sequence, treatment = coded["sequence"].folded(), coded["treatment"].folded()
-    kind = crossover_kind(rows, sequence, treatment)
+    kind = crossover_kind(rows, sequence, treatment, design.reference)
     if kind is not None:
         yield from describe_crossover(kind, sequence, treatment)
 

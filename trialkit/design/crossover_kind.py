@@ -13,20 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from trialkit.data.coded_rows import CodedRows
-from trialkit.data.coding import Coded
+from trialkit.data.coding import Coded, normal_form
 from trialkit.typing import IntArray
 
 __all__ = ["CrossoverKind", "crossover_kind", "describe_crossover"]
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CrossoverKind:
     """The design seen: `order` (sequences, periods) of treatment codes, -1 where not known.
 
-    `followed` (t, t) counts the sequences' steps from one treatment (row) to the next.
+    `letters` (t) stand for the treatments in the name; `followed` (t, t) counts the sequences'
+    steps from one treatment (row) to the next.
     """
 
     name: str
+    letters: tuple[str, ...]
     order: IntArray
     followed: IntArray
     subjects: IntArray
@@ -38,8 +42,13 @@ class CrossoverKind:
         return int(self.followed.shape[0])
 
 
-def crossover_kind(rows: CodedRows, sequence: Coded, treatment: Coded) -> CrossoverKind | None:
-    """The design of these rows; None where periods, sequences or treatments are not known."""
+def crossover_kind(
+    rows: CodedRows, sequence: Coded, treatment: Coded, reference: object
+) -> CrossoverKind | None:
+    """The design of these rows; None where periods, sequences or treatments are not known.
+
+    In its name A is the reference, the other letters follow the treatments' labels.
+    """
     if rows.position is None or rows.subject is None:
         return None
     known = ~(sequence.is_missing | treatment.is_missing | np.isnan(rows.position))
@@ -51,8 +60,10 @@ def crossover_kind(rows: CodedRows, sequence: Coded, treatment: Coded) -> Crosso
     order = np.where(2 * given.max(axis=2) > given.sum(axis=2), given.argmax(axis=2), -1)
     followed = _followed(order, len(treatment.labels))
     pairs = np.unique(np.stack([sequence.codes[known], rows.subject.codes[known]], axis=1), axis=0)
+    letters = _letters(treatment, reference)
     return CrossoverKind(
-        name=_name(order, len(treatment.labels)),
+        name=_name(order, letters),
+        letters=letters,
         order=order,
         followed=followed,
         subjects=np.bincount(pairs[:, 0], minlength=len(sequence.labels)),
@@ -69,11 +80,36 @@ def describe_crossover(kind: CrossoverKind, sequence: Coded, treatment: Coded) -
     )
     unequal = "" if np.ptp(kind.subjects) <= 1 else " (unequal)"
     yield (
-        f"Design seen: {kind.name}; {kind.n_treatments} treatments, {n_periods} periods, "
-        f"{n_sequences} sequence{'s' if n_sequences > 1 else ''}, subjects {sizes}{unequal}."
+        f"Design seen: {kind.name}; {_number(kind.n_treatments, 'treatment')}, "
+        f"{_number(n_periods, 'period')}, {_number(n_sequences, 'sequence')}, "
+        f"subjects {sizes}{unequal}.{_key(kind, treatment)}"
     )
     if kind.n_treatments > 1 and n_periods > 1:
         yield _balance(kind, treatment)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _letters(treatment: Coded, reference: object) -> tuple[str, ...]:
+    """The letter of each treatment: A is the reference, the others follow their labels."""
+    labels = treatment.labels
+    # The design's reference is one of the labels as they read, whatever its case and blanks.
+    first = normal_form(reference)
+    places = sorted(
+        range(len(labels)),
+        key=lambda code: (normal_form(labels[code]) != first, normal_form(labels[code])),
+    )
+    return tuple(ALPHABET[places.index(code) % len(ALPHABET)] for code in range(len(labels)))
+
+
+def _key(kind: CrossoverKind, treatment: Coded) -> str:
+    """What the letters of the design's name stand for, where it has some of its own."""
+    pairs = sorted(zip(kind.letters, map(str, treatment.labels), strict=True))
+    if "(" not in kind.name or all(letter == label for letter, label in pairs):
+        return ""
+    return f" {', '.join(f'{letter} is {label}' for letter, label in pairs)}."
 
 
 def _balance(kind: CrossoverKind, treatment: Coded) -> str:
@@ -111,12 +147,15 @@ def _is_balanced(followed: IntArray) -> bool:
     return bool(off.size and off.min() > 0 and np.ptp(off) == 0)
 
 
-def _name(order: IntArray, n_treatments: int) -> str:
+def _name(order: IntArray, letters: tuple[str, ...]) -> str:
     """The design by name; what it lacks otherwise."""
+    n_treatments = len(letters)
     n_sequences, n_periods = order.shape
+    if n_periods == 1:
+        return "no crossover, one period only"
     if (order < 0).any():
         return "crossover with periods in which no treatment prevails"
-    words = sorted("".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[c % 26] for c in row) for row in order)
+    words = sorted("".join(letters[code] for code in row) for row in order.tolist())
     if n_sequences == 1:
         return "one fixed order"
     if n_treatments == 2 and set(words) == {"AB", "BA"}:
