@@ -1,7 +1,7 @@
 """Time and peak memory of Westfall-Young max-T on panels, beside what else is installed.
 
 Every contender gets the same numbers in one run, each in a process of its own (peak memory is
-that process's), linear algebra on one thread.
+that process's), linear algebra on one thread. Times are seconds of processor.
 
     python benchmarks/panel.py [--quick] [--limit 600]
 

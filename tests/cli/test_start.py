@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,8 @@ from typer.testing import CliRunner
 import trialkit
 from trialkit.cli.main import app, main
 
+# What takes longer to import than a person waits without noticing.
 HEAVY = {"pandas", "numpy", "scipy.stats", "statsmodels", "matplotlib", "pydantic", "rich.table"}
-# Half a second is what a person waits without noticing; the best of a few tries, since the
-# machine may be busy with other tests.
-SECONDS = 0.5
-TRIES = 5
 
 
 def trialkit_process(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -51,17 +47,6 @@ def test_help_imports_nothing_heavy() -> None:
     )
     assert "reproduce" in done.stdout
     assert not HEAVY & set(json.loads(done.stdout.split("MODULES")[1]))
-
-
-def test_help_answers_in_under_half_a_second() -> None:
-    times = []
-    for _ in range(TRIES):
-        start = time.perf_counter()
-        trialkit_process("--help")
-        times.append(time.perf_counter() - start)
-        if times[-1] < SECONDS:
-            return
-    pytest.fail(f"--help took {min(times):.2f} s at best")
 
 
 @pytest.mark.parametrize("command", ["reproduce", "run", "check", "audit", "studies"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -233,13 +232,6 @@ def test_a_reproduction_shows_and_draws_itself(everything: dict[str, Reproductio
     assert len(labels) == sum(line.basis in {"summary", "synthetic"} for line in final.rows)
     assert "ldn - placebo, pain_nrs, wk12, p: 0.27 (summary)" in labels
     assert everything["bested2023"].plot().texts
-
-
-def test_all_studies_take_less_than_ten_seconds() -> None:
-    start = time.process_time()
-    for name in names():
-        tk.studies.reproduce(name)
-    assert time.process_time() - start < 10
 
 
 def small_study(folder: Path, recipe: str, printed: str = "0.022") -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
+from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover_fit import CrossoverFit
 from trialkit.analyses.crossover_fixed import fit_fixed
 from trialkit.analyses.crossover_joint import check_joint, fit_joint
@@ -147,7 +147,12 @@ def crossover(
     check_choice("baseline_as", baseline_as, ("covariate", "within-subject", "change", "joint"))
     check_choice("information", information, ("observed", "expected"))
     check_choice("variances", variances, ("common", "by-treatment"))
-    check_carryover(carryover)
+    carryover = check_carryover(carryover)
+    check_flag("period_effect", period_effect)
+    check_flag("sequence_effect", sequence_effect)
+    check_flag("log", log)
+    check_flag("variance_bound", variance_bound)
+    check_flag("complete_cases", complete_cases)
     if df is not None:
         check_choice("df", df, DF_PHRASES)
     asked = RandomSubjects(

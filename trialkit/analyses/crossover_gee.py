@@ -123,7 +123,7 @@ def crossover_gee(
     >>> row.label, row.scale, round(row.estimate, 3), row.df
     ('LDN - Placebo', 'ratio', 0.571, 4.0)
     """
-    check_carryover(carryover)
+    carryover = check_carryover(carryover)
     check_flag("period_effect", period_effect)
     check_flag("sequence_effect", sequence_effect)
     check_flag("complete_cases", complete_cases)

@@ -329,7 +329,11 @@ def check_baseline(predictor: Predictor) -> None:
         raise SpecError(f"baseline_as={predictor.baseline_as!r} needs baseline=.")
 
 
-def check_carryover(carryover: object) -> None:
-    """Raise SpecError for a carryover that is not offered."""
-    if carryover not in (True, False, "self-mixed"):
-        raise SpecError(f"carryover={carryover!r} is not offered; allowed: False, True, self-mixed")
+def check_carryover(carryover: object) -> Carryover:
+    """The carryover as True, False or "self-mixed"; SpecError for any other."""
+    if isinstance(carryover, bool | np.bool_):
+        return bool(carryover)
+    # 1 and 0 equal True and False and are not they.
+    if isinstance(carryover, str) and carryover == "self-mixed":
+        return "self-mixed"
+    raise SpecError(f"carryover={carryover!r} is not offered; allowed: False, True, self-mixed")
