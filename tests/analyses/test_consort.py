@@ -128,3 +128,51 @@ def test_figure_and_page_carry_the_numbers(tmp_path: Path) -> None:
         found.save(tmp_path / "flow.pdf")
     with pytest.raises(tk.SpecError, match="No item 'Lost'"):
         found.count("Lost")
+
+
+def test_labels_keep_their_own_spelling_and_capitals_are_coded_text() -> None:
+    data = adsl()
+    data["WHY"] = data["WHY"].replace({"ADVERSE EVENT": "AE or SAE", "LOST TO FOLLOW-UP": "AE"})
+    items = flow(data).frame()["item"].tolist()
+    assert {"  AE or SAE", "  AE"} <= set(items)
+    assert "  Lost to follow-up" in flow().frame()["item"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "old", "new", "other"),
+    [
+        ("STATUS", "S01", "Completed", {}),
+        ("STATUS", "S01", "Discontinued", {"discontinued": "DISCONTINUED"}),
+        ("WHY", "S05", "Adverse event", {}),
+    ],
+)
+def test_two_labels_that_would_be_one_line_are_refused(
+    column: str, old: str, new: str, other: dict[str, object]
+) -> None:
+    data = adsl()
+    data.loc[data["USUBJID"] == old, column] = new
+    with pytest.raises(tk.DataError, match=f"are both '{new}' in the diagram"):
+        flow(data, **other)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"excluded": {"age": -2, "other": 3}}, "excluded.'age'.=-2; a whole number"),
+        ({"excluded": {"age": 2.5}}, "excluded.'age'.=2.5; a whole number"),
+        ({"assessed": 20.5}, "assessed=20.5; a whole number"),
+        ({"assessed": True}, "assessed=True; a whole number"),
+    ],
+)
+def test_counts_are_whole_numbers(given: dict[str, object], message: str) -> None:
+    with pytest.raises(tk.SpecError, match=message):
+        flow(adsl().iloc[:12], **given)
+
+
+def test_missing_reasons_of_any_text_type() -> None:
+    options = {"treated": "SAFFL", "screening": "SCREEN", "sets": {"ITT": "ITTFL"}}
+    expected = flow(**options).frame()["n"].tolist()
+    for kind in ("string", "string[pyarrow]", "category"):
+        data = adsl().astype(kind)
+        data.index = [0, 0, *range(12)]
+        assert flow(data, **options).frame()["n"].tolist() == expected

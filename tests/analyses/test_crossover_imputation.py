@@ -148,3 +148,12 @@ def test_choices_that_are_refused() -> None:
         run(trial(), strategy="locf")
     with pytest.raises(tk.SpecError, match="strategy= is empty"):
         run(trial(), strategy=())
+
+
+def test_a_strategy_named_twice_is_refused_and_subjects_are_named_plainly() -> None:
+    with pytest.raises(tk.SpecError, match="strategy= names 'j2r' twice"):
+        run(trial(), strategy=("j2r", "j2r"))
+    data = trial()
+    data["USUBJID"] = data["USUBJID"].str[1:].astype(int)
+    with pytest.raises(tk.DataError, match="the first 3; give one with the planned treatment"):
+        run(data[~((data["USUBJID"] == 3) & (data["APERIOD"] == 2))])

@@ -99,3 +99,41 @@ def test_what_is_refused() -> None:
         events().apply(
             long().assign(AVISIT="Week 16"), outcome="AVAL", visit="AVISIT", composite=0.0
         )
+
+
+@pytest.mark.parametrize("kind", ["string", "string[pyarrow]", "category"])
+def test_missing_labels_of_any_text_type_are_no_events(kind: str) -> None:
+    data = pd.DataFrame({"ID": ["a", "b"], "WHY": ["rescue", None], "DAY": [30, 30]})
+    assert len(events(data=data.astype({"ID": kind, "WHY": kind}))) == 1
+    data = pd.DataFrame({"ID": ["a", None], "WHY": ["rescue", "death"], "DAY": [30, 30]})
+    with pytest.raises(tk.DataError, match="'death' has no subject"):
+        events(data=data.astype({"ID": kind, "WHY": kind}))
+
+
+def test_missing_labels_of_an_outcome_of_any_text_type() -> None:
+    data = long().assign(RESP=["Y", None, "N"] * 6).astype({"RESP": "string"})
+    done = events().apply(data, outcome="RESP", visit="AVISIT", composite="N")
+    assert done.loc[done["ID"] == "f", "RESP"].tolist() == ["Y", None, "N"]
+    counts = events().account(data, outcome="RESP", visit="AVISIT")
+    assert counts.loc[counts["event"] == "moved", "n_missing"].tolist() == [1]
+
+
+def test_planned_visits_are_finite_and_named_once() -> None:
+    for day in (np.nan, np.inf, "57", True):
+        with pytest.raises(tk.SpecError, match=r"'Week 8' on day .*; a finite number is needed"):
+            events(visits={"Week 4": 28, "Week 8": day})
+    table = pd.DataFrame({"ID": ["a"], "WHY": ["rescue"], "AT": ["Week 8"]})
+    for visits, message in ((["Week 8", "Week 8"], "'Week 8' twice"), ("Week 8", "is the text")):
+        with pytest.raises(tk.SpecError, match=message):
+            tk.intercurrent_events(
+                table, subject="ID", event="WHY", visit="AT", visits=visits, strategies=STRATEGIES
+            )
+
+
+def test_identifiers_that_never_meet_are_refused() -> None:
+    data = long().assign(ID=long()["ID"].map({who: k for k, who in enumerate("abcdef")}))
+    with pytest.raises(tk.DataError, match="None of the 5 subjects with an event, first 'a', is"):
+        events().apply(data, outcome="AVAL", visit="AVISIT", composite=0.0)
+    part = long()[long()["ID"] == "f"]
+    own = events().within(subjects={"f"})
+    assert own.apply(part, outcome="AVAL", visit="AVISIT")["AVAL"].tolist() == [102, 103, 104]

@@ -438,3 +438,10 @@ def test_too_many_failed_refits_are_an_error() -> None:
 def test_without_failures_the_bound_is_the_standard_error() -> None:
     frame = run(trial()).frame()
     np.testing.assert_allclose(frame["se_bound"], frame["se"], rtol=1e-12)
+
+
+def test_a_column_of_deltas_that_names_neither_arm_nor_visit_is_refused() -> None:
+    # Read as "all arms", it would move every arm.
+    delta = pd.DataFrame({"TREATMENT": ["Drug"], "delta": [1.0]})
+    with pytest.raises(tk.SpecError, match="has the column 'TREATMENT', which is neither the arm"):
+        run(trial(), delta=delta)

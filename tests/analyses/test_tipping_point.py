@@ -146,3 +146,10 @@ def test_visits_are_those_of_the_data() -> None:
         tip(trial(), deltas=[0.0], visits="Week 8")
     with pytest.raises(tk.SpecError, match="ci_level=0"):
         tip(trial(), deltas=[0.0], alpha=1.0)
+
+
+def test_the_method_says_whom_one_sequence_of_deltas_goes_to() -> None:
+    method = tip(trial(), deltas=[0.0, 1.0]).frame()["method"].iloc[0]
+    assert "additive delta in all arms but Placebo on values imputed after the event" in method
+    method = tip(trial(), deltas={"Drug": [0.0, 1.0]}).frame()["method"].iloc[0]
+    assert "additive delta on values imputed after the event" in method

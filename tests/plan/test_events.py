@@ -475,3 +475,44 @@ def test_the_page_says_what_was_done(tmp_path: Path) -> None:
     assert "Intercurrent events: CHG" in page
     declared = plan_page(run(tmp_path, entry('stopped = "hypothetical"'), events=""), {})
     assert "Declared only, not applied: stopped (hypothetical)." in declared
+
+
+@pytest.mark.parametrize("intercurrent", ['stopped = "hypothetical"', POLICY, ""])
+def test_identifiers_of_events_that_the_data_do_not_have_are_refused(
+    tmp_path: Path, intercurrent: str
+) -> None:
+    # Nobody would have the event, and the estimate would be that of another estimand.
+    path = write(tmp_path, entry(intercurrent), table=stops(USUBJID=[3, 6, 11, 20, 24]))
+    with pytest.raises(tk.DataError, match=r"None of the 5 subjects of .events. is in column"):
+        run_plan(load_plan(path))
+    assert any("identifiers" in finding.message for finding in check_plan(path))
+
+
+def test_an_event_before_any_outcome_leaves_nothing_to_take(tmp_path: Path) -> None:
+    body = 'method = "ttest"\nwhile_on_treatment = "last"'
+    found = run(tmp_path, entry('stopped = "while-on-treatment"', body))
+    assert found.analyses[0].events[1:] == (
+        "1 outcomes have none observed before their event and stay missing.",
+    )
+    assert found.table("primary").single().n == 39
+
+
+def test_rows_made_without_a_covariate_are_counted(tmp_path: Path) -> None:
+    data = tiny_data()
+    data = data[~((data["USUBJID"] == "S-11") & (data["AVISIT"] == "Week 12"))]
+    data.loc[data["USUBJID"] == "S-11", "BASE"] = np.nan
+    body = 'method = "ancova"\nformula = "CHG ~ TRT01P + BASE"\ncomposite = 0.0'
+    found = run(tmp_path, entry('stopped = "composite"', body), data=data)
+    assert found.analyses[0].events[1:] == (
+        "1 rows are made for outcomes that an event decides and nobody saw.",
+        "1 of the rows made have no BASE, which the formula needs.",
+    )
+
+
+def test_a_hypothetical_event_without_an_imputation_strategy_is_refused(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\n'
+    body += 'events = { moved = "j2r" }'
+    table = stops(ICE=["stopped", "moved", "stopped", "stopped", "moved"])
+    both = 'stopped = "hypothetical", moved = "hypothetical"'
+    with pytest.raises(tk.SpecError, match="no imputation strategy for 'stopped', which is met by"):
+        run(tmp_path, entry(both, body, where=""), table=table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from os import PathLike
@@ -27,6 +27,8 @@ __all__ = ["ConsortFlow", "consort"]
 
 ENROLMENT, ALLOCATION, FOLLOW_UP, ANALYSIS = "Enrolment", "Allocation", "Follow-up", "Analysis"
 ALL_ARMS = "all"
+# The line of those who left, and how long a label in capitals may be an abbreviation.
+LEFT, LONGEST_ABBREVIATION = "Discontinued", 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -204,7 +206,7 @@ def _enrolment(
         raise SpecError(
             f"{len(screened)} rows have no arm and excluded= is given too: one or the other."
         )
-    by_reason = dict(excluded or {})
+    by_reason = {why: _count(f"excluded[{why!r}]", n) for why, n in (excluded or {}).items()}
     if len(screened) and screening is not None:
         require_columns(screened, [screening])
         values = screened[screening].astype(object).fillna("Reason not given")
@@ -213,7 +215,7 @@ def _enrolment(
         by_reason = {}
     total = len(screened) if len(screened) else sum(by_reason.values())
     if assessed is not None:
-        stated = assessed - n_randomised
+        stated = _count("assessed", assessed) - n_randomised
         if (by_reason or len(screened)) and stated != total:
             raise DataError(
                 f"assessed={assessed} is not {n_randomised} randomised + {total} excluded."
@@ -228,6 +230,12 @@ def _enrolment(
         rows += [(ENROLMENT, f"  {why}", ALL_ARMS, n) for why, n in by_reason.items()]
     rows.append((ENROLMENT, "Randomised", ALL_ARMS, n_randomised))
     return rows
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise SpecError(f"{name}={value!r}; a whole number, zero or more, is needed.")
+    return int(value)
 
 
 def _by_arm(found: StatusRows, mask: BoolArray) -> list[int]:
@@ -254,14 +262,36 @@ def _allocation(frame: pd.DataFrame, found: StatusRows, treated: str | None) -> 
 
 def _follow_up(found: StatusRows) -> Rows:
     rows: Rows = []
+    _refuse_one_name((*found.kept_statuses, LEFT))
+    _refuse_one_name(found.reasons)
     for label in found.kept_statuses:
-        rows += _arm_rows(found, FOLLOW_UP, str(label).capitalize(), found.is_status(label))
+        rows += _arm_rows(found, FOLLOW_UP, _titled(label), found.is_status(label))
     left = found.is_status(found.discontinued)
-    rows += _arm_rows(found, FOLLOW_UP, "Discontinued", left)
+    rows += _arm_rows(found, FOLLOW_UP, LEFT, left)
     for why in found.reasons:
-        rows += _arm_rows(found, FOLLOW_UP, f"  {str(why).capitalize()}", found.left_for(why))
+        rows += _arm_rows(found, FOLLOW_UP, f"  {_titled(why)}", found.left_for(why))
     _cross_foot(found, rows)
     return rows
+
+
+def _titled(label: object) -> str:
+    """A coded label as a line of the diagram; one in its own spelling, or short (AE), stays."""
+    text = str(label)
+    is_coded = text.isupper() and len(text) > LONGEST_ABBREVIATION
+    return text.capitalize() if is_coded else text[:1].upper() + text[1:]
+
+
+def _refuse_one_name(labels: Sequence[object]) -> None:
+    """DataError where two labels would be one line of the diagram, each with a part."""
+    named: dict[str, object] = {}
+    for label in labels:
+        name = _titled(label)
+        if name in named:
+            raise DataError(
+                f"The labels {named[name]!r} and {label!r} are both {name!r} in the diagram; "
+                "give them one spelling, or names that differ."
+            )
+        named[name] = label
 
 
 def _cross_foot(found: StatusRows, rows: Rows) -> None:

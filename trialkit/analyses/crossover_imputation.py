@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
-from trialkit.analyses.imputation_problem import PHRASES
+from trialkit.analyses.imputation_problem import PHRASES, check_strategies
 from trialkit.analyses.mmrm import mmrm
 from trialkit.analyses.reference_based import Strategy
 from trialkit.analyses.table_facade import ContrastsFacade
@@ -17,12 +16,12 @@ from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.levels import arm_levels, visit_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
-from trialkit.errors import ConvergenceError, DataError, SpecError
+from trialkit.errors import ConvergenceError, DataError
 from trialkit.kernels.completion import Incomplete
 from trialkit.kernels.jackknife import jackknife_variance
 from trialkit.kernels.mmrm.refit import leave_one_out
 from trialkit.kernels.mmrm.subject_rows import padded_rows
-from trialkit.kernels.reference_means import STRATEGIES, cells, mean_rows
+from trialkit.kernels.reference_means import cells, mean_rows
 from trialkit.kernels.weighted_ancova import fit_parts
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import check_alternative, check_level
@@ -110,10 +109,7 @@ def crossover_reference_based(
     check_level(ci_level)
     check_alternative(alternative)
     asked = (strategy,) if isinstance(strategy, str) else tuple(strategy)
-    if not asked:
-        raise SpecError(f"strategy= is empty; allowed: {', '.join(STRATEGIES)}.")
-    for each in asked:
-        check_choice("strategy", each, STRATEGIES)
+    check_strategies(asked)
     trial = _read(data, outcome, subject, period, treatment, reference, period_order)
     answers = {each: trial.jackknife(each) for each in asked}
     label = contrast_label(trial.treatments[1], trial.treatments[0])
@@ -225,7 +221,8 @@ def _read(
                 f"Column {name!r} has {len(found)} labels; two periods of two are meant."
             )
     at = label_codes(frame, period, periods)
-    owner, subjects = pd.factorize(frame[subject])
+    owner, found_subjects = pd.factorize(frame[subject])
+    subjects = pd.Index(list(found_subjects), dtype=object)
     if (owner < 0).any():
         raise DataError(f"Column {subject!r} is missing in {int((owner < 0).sum())} row(s).")
     slot = np.full((len(subjects), N_PERIODS), -1, dtype=np.int64)

@@ -113,7 +113,8 @@ def _discontinued_label(statuses: Sequence[object], wanted: object, column: str)
 
 
 def _is_blank(value: object) -> bool:
-    return value is None or value != value or value is pd.NA or not str(value).strip()
+    # pd.NA has no truth value: it is asked for before anything is compared.
+    return value is None or value is pd.NA or value != value or not str(value).strip()
 
 
 def _who(frame: pd.DataFrame, subject: str | None, row: int) -> str:

@@ -159,6 +159,14 @@ def _finite(delta: object) -> float:
 def _fill(table: FloatArray, delta: pd.DataFrame, grid: Grid) -> None:
     """Write the rows of a frame of deltas; a column left out means every arm, or every visit."""
     require_columns(delta, ["delta"])
+    allowed = dict.fromkeys((grid.arm, "arm", grid.visit, "visit", "delta"))
+    strangers = [name for name in delta.columns if name not in allowed]
+    if strangers:
+        raise SpecError(
+            f"delta= has the column {strangers[0]!r}, which is neither the arm's, the visit's nor "
+            f"delta; allowed: {', '.join(map(repr, allowed))}. A column left out means all arms, "
+            "or all visits."
+        )
     values = number_vector(delta, "delta")
     if np.isnan(values).any():
         raise DataError(f"delta= has {int(np.isnan(values).sum())} missing value(s).")

@@ -32,7 +32,7 @@ from trialkit.kernels.mmrm.refit import Refits
 from trialkit.kernels.reference_means import STRATEGIES
 from trialkit.typing import FloatArray
 
-__all__ = ["Problem", "chance", "read_problem"]
+__all__ = ["Problem", "chance", "check_strategies", "read_problem"]
 
 PHRASES = {
     "mar": "missing at random",
@@ -193,7 +193,7 @@ def read_problem(
 ) -> Problem:
     """Check the choices, read the data, fit the imputation models."""
     strategies = (strategy,) if isinstance(strategy, str) else tuple(strategy)
-    _check_strategies(strategies)
+    check_strategies(strategies)
     check_choice("weights", weights, MEAN_WEIGHTS)
     check_choice("variance", variance, ("jackknife", "bootstrap", "rubin"))
     drawn, count, seed = chance(variance, n_samples, rng)
@@ -231,7 +231,8 @@ def read_problem(
     )
 
 
-def _check_strategies(strategies: Sequence[str]) -> None:
+def check_strategies(strategies: Sequence[str]) -> None:
+    """SpecError for a strategy that is not offered or named twice, and for none."""
     if not strategies:
         raise SpecError(f"strategy= is empty; allowed: {', '.join(STRATEGIES)}.")
     for position, each in enumerate(strategies):

@@ -77,14 +77,14 @@ def intercurrent_events(
     for who, what, (number, place, is_known) in zip(
         frame[subject].tolist(), frame[event].astype(object).tolist(), times, strict=True
     ):
-        if what is None or what != what or not str(what).strip():
+        if pd.isna(what) or not str(what).strip():
             continue
         if what not in strategies:
             raise SpecError(
                 f"strategies= has no entry for the event {what!r}; it has "
                 f"{', '.join(map(repr, strategies)) or 'none'}."
             )
-        if who is None or who != who:
+        if pd.isna(who):
             raise DataError(f"An event {what!r} has no subject in {subject!r}.")
         if not is_known:
             raise DataError(f"Subject {who!r} has the event {what!r} without a day in {when!r}.")
@@ -156,7 +156,17 @@ def _planned(
     if not visits:
         raise SpecError("visits= maps each visit to its planned day; it is empty.")
     if not isinstance(visits, Mapping):
+        again = [label for at, label in enumerate(visits) if label in visits[:at]]
+        if isinstance(visits, str) or again:
+            what = (
+                f"is the text {visits!r}" if isinstance(visits, str) else f"has {again[0]!r} twice"
+            )
+            raise SpecError(f"visits= {what}; it lists the visits in order, each once.")
         return tuple((label, np.nan) for label in visits)
+    for label, when in visits.items():
+        is_number = isinstance(when, int | float | np.number) and not isinstance(when, bool)
+        if not is_number or not np.isfinite(when):
+            raise SpecError(f"visits= has {label!r} on day {when!r}; a finite number is needed.")
     planned = tuple((label, float(when)) for label, when in visits.items())
     for (a, first), (b, second) in pairwise(planned):
         if second <= first:

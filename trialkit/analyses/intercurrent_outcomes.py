@@ -197,4 +197,7 @@ def _carried(rows: Rows, governing: Mapping[object, Event]) -> dict[object, obje
 
 
 def _is_blank(value: object) -> bool:
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    # pd.NA has no truth value: it is asked for before anything is compared.
+    if value is None or value is pd.NA or value != value:
+        return True
+    return isinstance(value, str) and not value.strip()

@@ -21,7 +21,7 @@ from trialkit.analyses.intercurrent_outcomes import (
 from trialkit.data.levels import arm_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import require_frame
-from trialkit.errors import SpecError
+from trialkit.errors import DataError, SpecError
 from trialkit.results import display
 
 __all__ = ["IntercurrentEvents"]
@@ -107,10 +107,12 @@ class IntercurrentEvents:
         (arm, baseline) or within visits is filled in, the rest left empty.
 
         Only this column changes: derive changes from baseline and responder flags afterwards.
-        Raises SpecError where a composite event has no `composite`.
+        Raises SpecError where a composite event has no `composite`, and DataError where nobody
+        with an event is in `data`.
         """
         frame = require_frame(data)
         require_columns(frame, [self.subject, visit, outcome])
+        self._require_shared_subjects(frame)
         governing = self._governing()
         if composite is None and any(event[4] == "composite" for event in governing.values()):
             raise SpecError("'composite' meets an event: give composite=, the outcome it makes.")
@@ -225,6 +227,16 @@ class IntercurrentEvents:
             return governs if governs in reached else next(iter(reached), None)
 
         return responsible
+
+    def _require_shared_subjects(self, frame: pd.DataFrame) -> None:
+        people = set(frame[self.subject].tolist())
+        if self.events and not any(event[0] in people for event in self.events):
+            raise DataError(
+                f"None of the {len({event[0] for event in self.events})} subjects with an event, "
+                f"first {self.events[0][0]!r}, is in column {self.subject!r} of the data, first "
+                f"{next(iter(people), None)!r}: are the identifiers the same? For a part of the "
+                "trial in which nobody has one, take within(subjects=...) first."
+            )
 
     def _wanted(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -216,7 +216,7 @@ def tipping_point(
         ci_level=ci_level,
         alternative=alternative,
         null=null,
-        phrase=f"{delta_kind} delta on values imputed {place}",
+        phrase=f"{delta_kind} delta{_whose(deltas, reference)} on values imputed {place}",
     )
     spreads = {each: problem.spread(each, parts) for each in problem.strategies}
     return TippingPoint(
@@ -225,6 +225,11 @@ def tipping_point(
         deltas=tuple(axis.name for axis in axes),
         alpha=alpha,
     )
+
+
+def _whose(deltas: Deltas, reference: object) -> str:
+    """Whom one sequence of deltas goes to; the key columns name the arms of a mapping."""
+    return "" if isinstance(deltas, Mapping) else f" in all arms but {reference}"
 
 
 def _titled(name: str) -> str:

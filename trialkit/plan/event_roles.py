@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trialkit.errors import SpecError
+from trialkit.errors import DataError, SpecError
 from trialkit.plan.analysis import AnalysisSpec
 from trialkit.plan.design import CrossoverDesign
 from trialkit.plan.events import Events
@@ -57,6 +57,16 @@ class EventRoles:
     def everyone(self, table: pd.DataFrame) -> set[object]:
         """Who is in the table with any event."""
         return set(table.loc[table[self.events.event].notna(), self._own_subject(table)].tolist())
+
+    def require_shared(self, table: pd.DataFrame, frame: pd.DataFrame) -> None:
+        """Raise DataError where nobody with an event is in the data: no strategy would act."""
+        those, people = self.everyone(table), frame[self.subject].tolist()
+        if those and not those & set(people):
+            raise DataError(
+                f"None of the {len(those)} subjects of [events] is in column {self.subject!r} of "
+                f"the data: it has {people[0]!r}, the events {min(those, key=str)!r}. Are the "
+                "identifiers the same?"
+            )
 
     def _renamed(self, table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
         chosen = table.loc[table[self.events.event].isin(list(labels))]

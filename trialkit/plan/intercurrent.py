@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from trialkit.data.grammar import formula_columns
 from trialkit.errors import SpecError
 from trialkit.plan.analysis import AnalysisSpec, ResultTable
 from trialkit.plan.estimand import (
@@ -68,10 +69,11 @@ def follow_estimand(
     table = frames[plan.events.data]
     labels = event_labels(plan.events, table)
     if not strategies:
-        _refuse_touched(plan, spec, selected, table, labels)
+        _refuse_touched(plan, spec, frame, selected, table)
         return plain
     _match(labels, strategies)
     roles = event_roles(plan, plan.events, spec, frame)
+    roles.require_shared(table, frame)
     said = _stratum(spec, roles, selected, table)
     met = {label: how for label, how in strategies.items() if how != PRINCIPAL_STRATUM}
     if not met:
@@ -145,14 +147,16 @@ def _match(labels: tuple[str, ...], strategies: Mapping[str, str]) -> None:
 def _refuse_touched(
     plan: Plan,
     spec: AnalysisSpec,
+    frame: pd.DataFrame,
     selected: pd.DataFrame,
     table: pd.DataFrame,
-    labels: tuple[str, ...],
 ) -> None:
     """`intercurrent = {}` says that no event can touch the quantity: none of its values follows."""
     roles = event_roles(plan, plan.events, spec, selected) if plan.events else None
     if roles is None or roles.visit is None or roles.outcome is None:
         return
+    roles.require_shared(table, frame)
+    labels = event_labels(roles.events, table)
     record = roles.read(table, dict.fromkeys(labels, TREATMENT_POLICY))
     counts = record.account(selected, outcome=roles.outcome, visit=roles.visit)
     touched = counts[counts["n_observed"] > 0]
@@ -238,10 +242,13 @@ def _met(
     everyone = set(base[roles.subject].tolist())
     record = roles.read(table, met).within(subjects=everyone)
     composite = _composite(spec, met, base, outcome)
-    kept = selected
+    kept, gaps = selected, tuple[str, ...]()
     if set(met.values()) != {TREATMENT_POLICY}:
         done = record.apply(base, outcome=outcome, visit=visit, composite=composite, add_rows=True)
-        kept = done[done[visit].isin(visits)].drop(columns="intercurrent").reset_index(drop=True)
+        done = done.reset_index(drop=True)
+        analysed = done[done[visit].isin(visits)]
+        gaps = _gaps(spec, analysed, met, outcome, made=analysed[analysed.index >= len(base)])
+        kept = analysed.drop(columns="intercurrent").reset_index(drop=True)
     counts = record.account(
         base,
         outcome=outcome,
@@ -254,10 +261,36 @@ def _met(
     return Handled(
         frame=kept,
         selection="",
-        said=sentences(counts, composite, n_added=len(kept) - len(selected), n_absent=absent),
+        said=(
+            *sentences(counts, composite, n_added=len(kept) - len(selected), n_absent=absent),
+            *gaps,
+        ),
         table=account_table(counts, composite, variable=outcome, has_arm=roles.arm is not None),
         events=_for_imputation(spec, record, kept, roles, met),
     )
+
+
+def _gaps(
+    spec: AnalysisSpec,
+    done: pd.DataFrame,
+    met: Mapping[str, str],
+    outcome: str,
+    *,
+    made: pd.DataFrame,
+) -> tuple[str, ...]:
+    """Outcomes that an event should make and cannot, and covariates that made rows lack."""
+    said = []
+    ended = [label for label, how in met.items() if how == WHILE_ON_TREATMENT]
+    n_bare = int((done["intercurrent"].isin(ended) & done[outcome].isna()).sum())
+    if n_bare:
+        said.append(f"{n_bare} outcomes have none observed before their event and stay missing.")
+    formula = getattr(spec, "formula", None)
+    needed = formula_columns(str(formula)) if formula is not None else ()
+    for name in needed:
+        n_lacking = int(made[name].isna().sum()) if name != outcome else 0
+        if n_lacking:
+            said.append(f"{n_lacking} of the rows made have no {name}, which the formula needs.")
+    return tuple(said)
 
 
 def _tells_visits(frame: pd.DataFrame, column: str, visit: str) -> bool:
@@ -309,6 +342,13 @@ def _for_imputation(
     usable = [label for label, how in met.items() if how in (HYPOTHETICAL, TREATMENT_POLICY)]
     if not isinstance(given, Mapping):
         given = dict.fromkeys(usable)
+    without = [how for how in usable if met[how] == HYPOTHETICAL and how not in given]
+    if without:
+        raise SpecError(
+            f"events has no imputation strategy for {without[0]!r}, which is met by "
+            f"{HYPOTHETICAL!r}; it names {_listed(given)}. Left out altogether, events follow "
+            "strategy =."
+        )
     for label in given:
         if label not in usable:
             raise SpecError(
