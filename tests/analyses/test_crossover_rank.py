@@ -171,3 +171,30 @@ def test_refusals() -> None:
         tk.SpecError, match="period_adjusted=1 is not offered; allowed: True, False"
     ):
         rank(data, period_adjusted=1)
+
+
+@pytest.mark.parametrize("null", [0.0, 1.0])
+def test_zeros_leave_the_signed_rank_test_and_not_the_estimate(null: float) -> None:
+    change = null + np.array([0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 5.0, -1.5])
+    rows = [
+        {"ID": i, "SEQ": seq, "PERIOD": k + 1, "TRT": "T" if letter == "B" else "R", "Y": 20.0 + i}
+        for i, seq in enumerate(["AB", "BA"] * 4)
+        for k, letter in enumerate(seq)
+    ]
+    data = pd.DataFrame(rows)
+    data["Y"] += np.where(data["TRT"] == "T", change[data["ID"]], 0.0)
+    table = tk.crossover_rank(
+        data,
+        outcome="Y",
+        subject="ID",
+        sequence="SEQ",
+        period="PERIOD",
+        treatment="TRT",
+        reference="R",
+        period_adjusted=False,
+        null=null,
+    )
+    pairs = [(a + b) / 2 for i, a in enumerate(change) for b in change[i:]]
+    assert_close(table.single().estimate, np.median(pairs), 1e-12)
+    assert table.extras["n_zero"] == (3,)
+    assert any(f"3 difference(s) of {null:g} are left out" in note for note in table.notes)

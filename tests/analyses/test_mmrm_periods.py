@@ -342,3 +342,12 @@ def test_no_row_and_subjects_that_are_no_labels_are_refused() -> None:
         fit(data.iloc[:0])
     with pytest.raises(tk.DataError, match="'USUBJID' holds values that are not labels"):
         fit(data.assign(USUBJID=[["S-01"]] * len(data)))
+
+
+def test_visits_counted_over_the_trial_are_refused() -> None:
+    data = trial(missing=0.0)
+    over = data.assign(
+        AVISIT=pd.Categorical(data["APERIOD"].astype(str) + "/" + data["AVISIT"].astype(str))
+    )
+    with pytest.raises(tk.DataError, match=r"No visit of 'AVISIT' occurs in two periods"):
+        fit(over, "AVAL ~ TRTA", covariance="ar1", visit_order=None)

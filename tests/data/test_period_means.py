@@ -126,6 +126,7 @@ def test_labels_may_be_categories_and_missing_kept_values() -> None:
         ({"minimum": None}, "minimum=None is not offered; allowed: a whole number of days from 1."),
         ({"last": 2, "minimum": 3}, "minimum=3 days of the last 2 can never be had"),
         ({"keep": ["PAIN"]}, "are columns of their own"),
+        ({"keep": "TRT"}, r"keep='TRT' is one text; give a list of columns, \['TRT'\]"),
         ({"outcome": "N_DAYS"}, "none is called FIRST_DAY, LAST_DAY, N_DAYS, N_GAPS"),
     ],
 )

@@ -70,9 +70,9 @@ def crossover_rank(
 
     `period_adjusted=False` is the Wilcoxon signed-rank test of test minus reference, which a
     period effect biases where the sequences differ in size; its zeros are left out of the
-    test. The estimate is then the median of the Walsh averages. Extra `effect_size_r` =
-    z / sqrt(n), z without continuity correction and n the number of pairs, as SPSS users
-    print; for Koch's test n counts the subjects of both sequences.
+    test, and kept in the estimate, the median of the Walsh averages, and its interval. Extra
+    `effect_size_r` = z / sqrt(n), z without continuity correction and n the number of pairs, as
+    SPSS users print; for Koch's test n counts the subjects of both sequences.
 
     `exact`, `continuity` as in `rank_sum`: exact below 50 without ties by default,
     `exact=True` also given ties. Differences of decimal scores are often equal but for
@@ -283,9 +283,19 @@ def _signed(
         variable=pairs.outcome,
         notes=(
             *pairs.notes,
+            *_zero_notes(test.n_zero, null),
             "The signed-rank test takes the two periods for alike: a period effect enters the "
             "estimate where the sequences differ in size, and the variance in any case.",
         ),
+    )
+
+
+def _zero_notes(n_zero: int, null: float) -> tuple[str, ...]:
+    if not n_zero:
+        return ()
+    return (
+        f"{n_zero} difference(s) of {null:g} are left out of the test, and kept in the estimate "
+        "and its interval (R's wilcox.test leaves them out there too).",
     )
 
 

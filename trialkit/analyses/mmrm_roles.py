@@ -15,6 +15,7 @@ from trialkit.analyses.mmrm_rows import (
     refuse_empty,
     refuse_two_arms,
     refuse_two_groups,
+    refuse_visits_over_trial,
 )
 from trialkit.data.levels import factor_levels
 from trialkit.data.model_columns import numeric_column
@@ -100,6 +101,8 @@ def read_roles(
     if period is not None and periods is not None:
         when_treated = _codes(rows[period], periods)
         refuse_empty(when_treated, periods, f"Period {{}} of {period!r}")
+        if visit is not None:
+            refuse_visits_over_trial(at, when_treated, visit=visit, name=period)
         cell = when_treated * len(visits) + at
         within = owner * len(periods) + when_treated
     places = [name for name in (period, visit) if name is not None]

@@ -16,6 +16,7 @@ __all__ = [
     "refuse_empty",
     "refuse_two_arms",
     "refuse_two_groups",
+    "refuse_visits_over_trial",
 ]
 
 # A change of arm in this share of the subjects is the design, in fewer a fault of the data. In a
@@ -54,6 +55,16 @@ def refuse_duplicates(
             f"Subject {label_of(rows[subject], first)!r} has more than one analysed row at {when} "
             f"({again.size} row(s) too many in all); a subject has one row {one}. Choose one "
             "record a visit (ANL01FL, PARAMCD?) before the model."
+        )
+
+
+def refuse_visits_over_trial(at: IntArray, period: IntArray, *, visit: str, name: str) -> None:
+    """DataError where every visit (codes (N,)) is one of a single period (codes (N,))."""
+    pairs = np.unique(np.stack([at, period]), axis=1)
+    if np.bincount(pairs[0]).max() < 2:
+        raise DataError(
+            f"No visit of {visit!r} occurs in two periods of {name!r}: visits are to be counted "
+            "within their period, not over the trial, for periods to have one covariance of visits."
         )
 
 

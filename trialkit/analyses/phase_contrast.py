@@ -231,7 +231,7 @@ def phase_contrast(
     numeric column), DesignError for a subject who enters the phases in another order than that
     one and where no subject has two, ConvergenceError where the correlation goes to zero or one.
 
-    Reference: Chi & Reinsel (1989), doi:10.1080/01621459.1989.10478806.
+    Reference: Chi & Reinsel (1989) J Am Stat Assoc 84:452-459.
 
     Example
     -------

@@ -46,7 +46,7 @@ def rsabe(
     counted. Raises DesignError for designs in which no subject has both products twice, or all
     who have are in one sequence.
 
-    Reference: Howe (1974), doi:10.1080/01621459.1974.10480201.
+    Reference: Howe (1974) J Am Stat Assoc 69:789-794.
 
     Example
     -------

@@ -65,6 +65,8 @@ def period_means(
     """
     frame = require_frame(data)
     _check(last, minimum)
+    if isinstance(keep, str):
+        raise SpecError(f"keep={keep!r} is one text; give a list of columns, [{keep!r}].")
     columns = [subject, period, *keep, outcome]
     named = [*columns, day]
     if len(set(named) | set(COUNTS)) < len(named) + len(COUNTS):
