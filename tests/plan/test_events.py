@@ -483,9 +483,19 @@ def test_identifiers_of_events_that_the_data_do_not_have_are_refused(
 ) -> None:
     # Nobody would have the event, and the estimate would be that of another estimand.
     path = write(tmp_path, entry(intercurrent), table=stops(USUBJID=[3, 6, 11, 20, 24]))
-    with pytest.raises(tk.DataError, match=r"None of the 5 subjects of .events. is in column"):
+    with pytest.raises(tk.DataError, match=r"None of the 5 subjects of .events., first 11, is in"):
         run_plan(load_plan(path))
     assert any("identifiers" in finding.message for finding in check_plan(path))
+
+
+def test_those_with_an_event_may_be_in_another_data_set_alone(tmp_path: Path) -> None:
+    rated = tiny_data()[~tiny_data()["USUBJID"].isin(STOPS)]
+    path = write(tmp_path, entry(POLICY), data=rated)
+    tiny_data()[["USUBJID"]].drop_duplicates().to_csv(tmp_path / "adsl.csv", index=False)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[data]", '[data]\nadsl = "adsl.csv"'), encoding="utf-8")
+    said = run_plan(load_plan(path)).analyses[0].events
+    assert said[-1] == "5 subjects with an event have no row in these data."
 
 
 def test_an_event_before_any_outcome_leaves_nothing_to_take(tmp_path: Path) -> None:

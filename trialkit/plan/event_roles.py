@@ -58,14 +58,21 @@ class EventRoles:
         """Who is in the table with any event."""
         return set(table.loc[table[self.events.event].notna(), self._own_subject(table)].tolist())
 
-    def require_shared(self, table: pd.DataFrame, frame: pd.DataFrame) -> None:
-        """Raise DataError where nobody with an event is in the data: no strategy would act."""
-        those, people = self.everyone(table), frame[self.subject].tolist()
-        if those and not those & set(people):
+    def require_known(self, table: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> None:
+        """Raise DataError where no data set has anybody with an event: no strategy would act.
+
+        The data of one analysis need not have them: who stopped may not be rated at all.
+        """
+        those = self.everyone(table)
+        people: list[object] = []
+        for name, frame in frames.items():
+            if name != self.events.data and self.subject in frame:
+                people += frame[self.subject].tolist()
+        if those and people and not those & set(people):
             raise DataError(
-                f"None of the {len(those)} subjects of [events] is in column {self.subject!r} of "
-                f"the data: it has {people[0]!r}, the events {min(those, key=str)!r}. Are the "
-                "identifiers the same?"
+                f"None of the {len(those)} subjects of [events], first {min(those, key=str)!r}, "
+                f"is in column {self.subject!r} of any other data set, which have {people[0]!r}: "
+                "are the identifiers the same?"
             )
 
     def _renamed(self, table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:

@@ -69,11 +69,11 @@ def follow_estimand(
     table = frames[plan.events.data]
     labels = event_labels(plan.events, table)
     if not strategies:
-        _refuse_touched(plan, spec, frame, selected, table)
+        _refuse_touched(plan, spec, frames, selected, table)
         return plain
     _match(labels, strategies)
     roles = event_roles(plan, plan.events, spec, frame)
-    roles.require_shared(table, frame)
+    roles.require_known(table, frames)
     said = _stratum(spec, roles, selected, table)
     met = {label: how for label, how in strategies.items() if how != PRINCIPAL_STRATUM}
     if not met:
@@ -147,7 +147,7 @@ def _match(labels: tuple[str, ...], strategies: Mapping[str, str]) -> None:
 def _refuse_touched(
     plan: Plan,
     spec: AnalysisSpec,
-    frame: pd.DataFrame,
+    frames: Mapping[str, pd.DataFrame],
     selected: pd.DataFrame,
     table: pd.DataFrame,
 ) -> None:
@@ -155,7 +155,7 @@ def _refuse_touched(
     roles = event_roles(plan, plan.events, spec, selected) if plan.events else None
     if roles is None or roles.visit is None or roles.outcome is None:
         return
-    roles.require_shared(table, frame)
+    roles.require_known(table, frames)
     labels = event_labels(roles.events, table)
     record = roles.read(table, dict.fromkeys(labels, TREATMENT_POLICY))
     counts = record.account(selected, outcome=roles.outcome, visit=roles.visit)
