@@ -334,31 +334,3 @@ def test_means_count_the_subjects_of_a_treatment_and_not_its_rows() -> None:
 def test_an_outcome_that_nobody_has_is_refused(baseline_as: str) -> None:
     with pytest.raises(tk.DataError, match="AVAL"):
         fit(trial().assign(AVAL=np.nan), baseline="BASE", baseline_as=baseline_as)
-
-
-@pytest.mark.parametrize("name", ["period_effect", "sequence_effect", "log", "variance_bound"])
-@pytest.mark.parametrize("value", [0, 1, "no", None])
-def test_flags_are_true_or_false(name: str, value: object) -> None:
-    with pytest.raises(tk.SpecError, match=rf"{name}=.* is not offered; allowed: True, False"):
-        fit(**{name: value})
-
-
-@pytest.mark.parametrize("value", [0, 1, None, 0.0])
-def test_carryover_is_no_number(value: object) -> None:
-    data = trial(("AA", "AB", "BA", "BB"), n=16)
-    with pytest.raises(tk.SpecError, match="allowed: False, True, self-mixed"):
-        fit(data, carryover=value)
-    with pytest.raises(tk.SpecError, match="allowed: False, True, self-mixed"):
-        tk.crossover_gee(data, **ROLES, family="gaussian", carryover=value)
-
-
-@pytest.mark.parametrize("value", [False, True])
-def test_carryover_takes_numpy_booleans(value: bool) -> None:
-    data = trial(("AA", "AB", "BA", "BB"), n=16)
-    given = np.bool_(value)
-    assert fit(data, carryover=given).columns == fit(data, carryover=value).columns
-    one, other = (
-        tk.crossover_gee(data, **ROLES, family="gaussian", carryover=flag)
-        for flag in (given, value)
-    )
-    assert one.columns == other.columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pandas as pd
@@ -18,6 +19,7 @@ from trialkit.analyses.crossover_model import (
     build_model,
     check_baseline,
     check_carryover,
+    with_effects,
 )
 from trialkit.analyses.crossover_random import (
     DF_PHRASES,
@@ -192,14 +194,19 @@ def crossover(
         period_order=period_order,
         measurement=measurement,
     )
+    fit: CrossoverFit
     if baseline_as == "joint":
         is_expected = information == "expected"
-        return fit_joint(data, rows, predictor, df=df or "kenward-roger", is_expected=is_expected)
-    model = build_model(data, rows, predictor)
-    index = data.index[model.analysed]
-    if is_random:
-        return fit_random(model, index, asked)
-    return fit_fixed(model, index, log=log, sequence_effect=sequence_effect)
+        fit = fit_joint(data, rows, predictor, df=df or "kenward-roger", is_expected=is_expected)
+    else:
+        model = build_model(data, rows, predictor)
+        index = data.index[model.analysed]
+        fit = (
+            fit_random(model, index, asked)
+            if is_random
+            else fit_fixed(model, index, log=log, sequence_effect=sequence_effect)
+        )
+    return replace(fit, method=with_effects(fit.method, predictor))
 
 
 def _refuse_two_structures(asked: RandomSubjects, baseline_as: str) -> None:

@@ -17,6 +17,7 @@ from trialkit.analyses.crossover_model import (
     Predictor,
     build_model,
     check_carryover,
+    with_effects,
 )
 from trialkit.analyses.crossover_rows import read_crossover
 from trialkit.analyses.gee_engine import GeeProblem, fit_gee
@@ -183,7 +184,9 @@ def crossover_gee(
         family=family,
         categories=categories,
         df_used=df_used,
-        method=_method(family, exposure, categories, is_exchangeable, vcov, df),
+        method=with_effects(
+            _method(family, exposure, categories, is_exchangeable, vcov, df), predictor
+        ),
         notes=(*model.frame.notes, *_incomplete(model)),
     )
 

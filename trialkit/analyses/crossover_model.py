@@ -35,11 +35,17 @@ __all__ = [
     "check_baseline",
     "check_carryover",
     "on_scale",
+    "with_effects",
 ]
 
 BaselineUse = Literal["covariate", "within-subject", "change", "joint"]
 Carryover = Literal["self-mixed"] | bool
 
+BASELINE_WORDS = {
+    "covariate": "baseline {} as covariate",
+    "within-subject": "baseline {} within subjects as covariate",
+    "change": "change from {}",
+}
 CHANGE_NOTE = (
     "The outcome is the raw change from the period's baseline: it carries the baseline's own "
     "error, and is less precise than a covariate unless baseline and outcome correlate by more "
@@ -327,6 +333,22 @@ def check_baseline(predictor: Predictor) -> None:
     """Raise SpecError for a use of the baseline without one."""
     if predictor.baseline is None and predictor.baseline_as != "covariate":
         raise SpecError(f"baseline_as={predictor.baseline_as!r} needs baseline=.")
+
+
+def with_effects(method: str, predictor: Predictor) -> str:
+    """The method's words, and after the first of them the effects that are not the usual ones."""
+    said = []
+    if not predictor.period:
+        said.append("no period effect")
+    if predictor.subject_is_random and not predictor.sequence:
+        said.append("no sequence effect")
+    if predictor.carryover is not False:
+        kind = "first-order" if predictor.carryover is True else "self and mixed"
+        said.append(f"{kind} carryover")
+    if predictor.baseline is not None and predictor.baseline_as in BASELINE_WORDS:
+        said.append(BASELINE_WORDS[predictor.baseline_as].format(predictor.baseline))
+    first, *rest = method.split(", ")
+    return ", ".join([first, *said, *rest])
 
 
 def check_carryover(carryover: object) -> Carryover:

@@ -268,6 +268,11 @@ def phase_contrast(
     own = frame.loc[kept]
     phases = phase_levels(frame, phase, phase_order, reference)
     subjects = coded_labels(own[subject], subject)[1]
+    if random_subject and len(subjects) < 2:
+        raise DataError(
+            f"One subject ({subjects[0]!r}) has no variance between subjects: give "
+            "random_subject=False."
+        )
     who = label_codes(own, subject, subjects)
     check_days(who, days[kept], subjects, day)
     model = _model(own, values[kept], phase, phases, outcome, n_rows=len(frame))
