@@ -142,6 +142,9 @@ def test_two_one_sided_tests_agree_with_the_interval() -> None:
 def test_limits_widen_only_above_thirty_percent_and_stop_at_fifty() -> None:
     narrow = tk.bioequivalence(pk_data(sw=0.15), **PK, limits="abel")
     wide = tk.bioequivalence(pk_data(sw=0.9), **PK, limits="abel")
+    said = f"Limits {wide.limits[0]:.4f} to {wide.limits[1]:.4f}, by the reference's CV"
+    assert any(said in note and "a ratio in 0.80 to 1.25" in note for note in wide.notes)
+    assert not any("ABEL" in note for note in tk.bioequivalence(pk_data(sw=0.9), **PK).notes)
     assert narrow.limits == (0.8, 1.25)
     assert np.round(wide.limits, 4).tolist() == [0.6984, 1.4319]
 

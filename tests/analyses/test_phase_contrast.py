@@ -300,3 +300,20 @@ def test_means_count_subjects_and_not_their_days() -> None:
     )
     assert fit.lsmeans().frame()["n"].tolist() == [5, 4]
     assert "Satterthwaite df" in fit.method
+
+
+def test_one_subject_has_no_variance_between() -> None:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(
+        {"ID": "a", "DAY": range(30), "PH": [1] * 15 + [2] * 15, "Y": rng.normal(size=30)}
+    )
+    roles: dict[str, Any] = {"outcome": "Y", "subject": "ID", "phase": "PH", "day": "DAY"}
+    choices: dict[str, Any] = {"reference": 1, "correlation": "independent"}
+    with pytest.raises(tk.DataError, match=r"One subject \('a'\).*random_subject=False"):
+        tk.phase_contrast(data, **roles, **choices)
+    own = tk.phase_contrast(data, **roles, **choices, random_subject=False)
+    plain = tk.ttest(data, outcome="Y", arm="PH", reference=1, equal_var=True).single()
+    row = own.contrasts().single()
+    assert_close(
+        [row.estimate, row.se, row.p_value], [plain.estimate, plain.se, plain.p_value], 1e-9
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
-from plan.test_events import entry
+from plan.event_plans import entry
 from plan.tiny import HEAD, tiny_data
 
 import trialkit as tk

@@ -136,7 +136,7 @@ def bioequivalence(
             "cv_within_reference": (_cv(s2),) * len(rows),
         },
         variable=outcome,
-        notes=rows.notes,
+        notes=rows.notes if limits != "abel" else (*rows.notes, _widened(used, s2)),
         cv_within_reference=_cv(s2),
         sd_within_reference=sqrt(s2),
         df_within_reference=df_reference,
@@ -184,6 +184,13 @@ def _limits(limits: tuple[float, float] | str, s2: float) -> tuple[float, float]
     if not 0 < low < 1 < high < inf:
         raise SpecError(f"limits={limits!r} must be two ratios around one, such as (0.80, 1.25).")
     return low, high
+
+
+def _widened(used: tuple[float, float], s2: float) -> str:
+    return (
+        f"Limits {used[0]:.4f} to {used[1]:.4f}, by the reference's CV within subjects of "
+        f"{100 * _cv(s2):.1f}% (ABEL); is_bioequivalent also asks for a ratio in 0.80 to 1.25."
+    )
 
 
 def _one_sided(row: Estimate, limit: float, alternative: Literal["less", "greater"]) -> float:
