@@ -445,3 +445,18 @@ def test_a_column_of_deltas_that_names_neither_arm_nor_visit_is_refused() -> Non
     delta = pd.DataFrame({"TREATMENT": ["Drug"], "delta": [1.0]})
     with pytest.raises(tk.SpecError, match="has the column 'TREATMENT', which is neither the arm"):
         run(trial(), delta=delta)
+
+
+def test_a_gap_before_an_event_copies_the_reference_and_that_is_said() -> None:
+    data = trial()
+    data.loc[(data["USUBJID"] == "S007") & (data["AVISITN"] == 12), "CHG"] = np.nan
+    events = pd.DataFrame({"USUBJID": ["S007"], "AVISITN": [12]})
+    found = run(data, events=events, strategy=["mar", "cr", "j2r"])
+    gap = found.imputed.query("USUBJID == 'S007' and AVISITN == 8")
+    assert not gap["is_observed"].any()
+    assert gap["j2r"].item() == pytest.approx(gap["mar"].item())
+    assert gap["cr"].item() != pytest.approx(gap["mar"].item())
+    notes = [note for note in found.contrasts.notes if "follow the reference arm too" in note]
+    assert notes == [
+        "cr: of the others, 1 before an event met by copy reference follow the reference arm too."
+    ]

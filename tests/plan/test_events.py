@@ -268,6 +268,15 @@ def test_the_page_says_what_was_done(tmp_path: Path) -> None:
     assert "Declared only, not applied: stopped (hypothetical)." in declared
 
 
+def test_imputation_has_one_account_of_when_events_were(tmp_path: Path) -> None:
+    body = 'method = "reference_based"\nformula = "CHG ~ TRT01P*AVISIT"\n'
+    body += 'events = [{ USUBJID = "S-01", AVISIT = "Week 12" }]'
+    with pytest.raises(tk.SpecError, match="imputed as if no event had been"):
+        run(tmp_path / "both", entry('stopped = "hypothetical"', body, where=""))
+    found = run(tmp_path / "own", entry(POLICY, body, where=""))
+    assert "1 of 40 subjects have an event." in found.table("primary").notes
+
+
 def test_those_with_an_event_may_be_in_another_data_set_alone(tmp_path: Path) -> None:
     rated = tiny_data()[~tiny_data()["USUBJID"].isin(STOPS)]
     path = write(tmp_path, entry(POLICY), data=rated)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.analysed_crossover import AnalysedCrossover
 from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.back_transform import as_ratios
 from trialkit.analyses.crossover_contrasts import treatment_contrasts
 from trialkit.analyses.crossover_inference import CrossoverInference
 from trialkit.analyses.crossover_measurements import period_codes
 from trialkit.analyses.crossover_model import CrossoverModel
-from trialkit.analyses.crossover_rows import contribution_frame
 from trialkit.analyses.crossover_variance import Variances, variance_table
 from trialkit.analyses.linear_estimates import LinearEstimates
-from trialkit.analyses.linear_fit import Inference
+from trialkit.analyses.linear_fit import FullRank, Inference
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.linear import WaldTest
@@ -27,7 +27,6 @@ from trialkit.results import EstimateTable, TestTable
 from trialkit.results.tables import TestResult
 from trialkit.typing import (
     Alternative,
-    BoolArray,
     ContrastAdjustment,
     FloatArray,
     IntArray,
@@ -46,7 +45,7 @@ THESE_SUBJECTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CrossoverFit(LinearEstimates):
+class CrossoverFit(FullRank, AnalysedCrossover, LinearEstimates):
     """A fitted crossover; see `crossover`.
 
     `coef` (P,) and `vcov` (P, P) follow `columns`, and are those used for inference. `n` and
@@ -96,43 +95,9 @@ class CrossoverFit(LinearEstimates):
         return self.inference.vcov
 
     @property
-    def aliased(self) -> BoolArray:
-        """No column (P,) is aliased: such models are refused."""
-        return np.zeros(len(self.columns), dtype=np.bool_)
-
-    @property
-    def null_space(self) -> FloatArray:
-        """Nothing is undetermined: (P, 0)."""
-        return np.empty((len(self.columns), 0))
-
-    @property
-    def n(self) -> int:
-        """Number of subjects with an analysed row."""
-        return len(self.model.subjects)
-
-    @property
-    def n_subjects(self) -> int:
-        """Number of subjects with an analysed row."""
-        return len(self.model.subjects)
-
-    @property
-    def n_observations(self) -> int:
-        """Number of analysed rows."""
-        return self.model.frame.n
-
-    @property
-    def n_excluded(self) -> int:
-        """Number of rows left out."""
-        return int(self.model.analysed.size - self.model.frame.n)
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the numbers needs to know."""
         return self.model.frame.notes
-
-    def contributions(self) -> pd.DataFrame:
-        """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
-        return contribution_frame(self.model.rows, self.model.analysed)
 
     def df(self, contrast: FloatArray) -> float:
         """Degrees of freedom of the t statistic of one contrast (P,)."""

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from trialkit.analyses.analysed_crossover import AnalysedCrossover
 from trialkit.analyses.arm_contrasts import ContrastKind
 from trialkit.analyses.crossover_contrasts import treatment_contrasts
 from trialkit.analyses.crossover_model import CrossoverModel
-from trialkit.analyses.crossover_rows import contribution_frame
 from trialkit.analyses.gee_engine import GeeEstimates
 from trialkit.analyses.gee_outcome import Family
-from trialkit.analyses.linear_fit import Inference, linear_estimates
+from trialkit.analyses.linear_fit import FullRank, Inference, linear_estimates
 from trialkit.data.model_frame import ModelFrame
 from trialkit.kernels.linear import WaldTest, wald_f
 from trialkit.results import EstimateTable, TestTable
 from trialkit.results.tables import TestResult
-from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray
+from trialkit.typing import Alternative, ContrastAdjustment, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ __all__ = ["CrossoverGeeFit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class CrossoverGeeFit:
+class CrossoverGeeFit(FullRank, AnalysedCrossover):
     """A marginal model of a crossover; see `crossover_gee`.
 
     `coef` (P,) and `vcov` (P, P) follow `columns`, on the scale of the link (log, logit,
@@ -72,36 +72,6 @@ class CrossoverGeeFit:
     def dispersion(self) -> float:
         """Pearson's chi-square over the number of rows; NaN for ordinal outcomes."""
         return self.estimates.dispersion
-
-    @property
-    def aliased(self) -> BoolArray:
-        """No column (P,) is aliased: such models are refused."""
-        return np.zeros(self.coef.size, dtype=np.bool_)
-
-    @property
-    def null_space(self) -> FloatArray:
-        """Nothing is undetermined: (P, 0)."""
-        return np.empty((self.coef.size, 0))
-
-    @property
-    def n(self) -> int:
-        """Number of subjects with an analysed row."""
-        return len(self.model.subjects)
-
-    @property
-    def n_subjects(self) -> int:
-        """Number of subjects with an analysed row."""
-        return len(self.model.subjects)
-
-    @property
-    def n_observations(self) -> int:
-        """Number of analysed rows."""
-        return self.model.frame.n
-
-    @property
-    def n_excluded(self) -> int:
-        """Number of rows left out."""
-        return int(self.model.analysed.size - self.model.frame.n)
 
     def df(self, contrast: FloatArray) -> float:  # noqa: ARG002  the same for all
         """Degrees of freedom of the t statistic of one contrast (P,)."""
@@ -180,10 +150,6 @@ class CrossoverGeeFit:
             variable=self.model.frame.outcome,
             notes=self.notes,
         )
-
-    def contributions(self) -> pd.DataFrame:
-        """Analysed periods of every subject: columns subject, sequence, n_periods, periods."""
-        return contribution_frame(self.model.rows, self.model.analysed)
 
     def frame(self) -> pd.DataFrame:
         """The contrasts with the reference as a tidy frame."""

@@ -153,6 +153,14 @@ class Problem:
             "missing at random.",
         ]
         for strategy, model in self.models.items():
+            is_copied = self.events.strategies(strategy) == "cr"
+            has_event = self.events.first < len(self.grid.visits)
+            n_copied = int((missing & ~after & (is_copied & has_event)[:, None]).sum())
+            if n_copied:
+                notes.append(
+                    f"{strategy}: of the others, {n_copied} before an event met by copy reference "
+                    "follow the reference arm too."
+                )
             n_unused = int((self.grid.seen & ~model.used).sum())
             if n_unused:
                 notes.append(

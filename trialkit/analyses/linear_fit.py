@@ -19,7 +19,7 @@ from trialkit.kernels.linear import WaldTest
 from trialkit.results import Estimate, check_alternative, check_level, check_null
 from trialkit.typing import Alternative, BoolArray, FloatArray, Scale
 
-__all__ = ["NOT_ESTIMABLE", "Inference", "LinearFit", "linear_estimates"]
+__all__ = ["NOT_ESTIMABLE", "FullRank", "Inference", "LinearFit", "linear_estimates"]
 
 NOT_ESTIMABLE = "not estimable: the analysed rows do not determine it"
 
@@ -93,6 +93,22 @@ class LinearFit(Protocol):
     def f_test(self, hypothesis: FloatArray) -> WaldTest:
         """Test of L b = 0 for L (q, P), with the fit's own scale and denominator df."""
         ...
+
+
+class FullRank:
+    """Of a fit that is refused where columns are aliased: nothing is, and all is determined."""
+
+    __slots__ = ()
+
+    @property
+    def aliased(self: LinearFit) -> BoolArray:
+        """No column (P,) is aliased: such models are refused."""
+        return np.zeros(self.coef.size, dtype=np.bool_)
+
+    @property
+    def null_space(self: LinearFit) -> FloatArray:
+        """Nothing is undetermined: (P, 0)."""
+        return np.empty((self.coef.size, 0))
 
 
 def linear_estimates(

@@ -17,6 +17,7 @@ from trialkit.analyses.choices import check_choice, check_flag
 from trialkit.analyses.crossover import BoundaryWarning
 from trialkit.analyses.crossover_random import DF_PHRASES
 from trialkit.analyses.linear_estimates import LinearEstimates
+from trialkit.analyses.linear_fit import FullRank
 from trialkit.analyses.phase_drift import drift_notes
 from trialkit.analyses.phase_rows import (
     check_days,
@@ -33,7 +34,7 @@ from trialkit.kernels.linear import WaldTest, aliased_columns, least_squares, ol
 from trialkit.kernels.random_intercept import fit_random_intercept
 from trialkit.kernels.serial_correlation import fit_serial
 from trialkit.results import EstimateTable
-from trialkit.typing import Alternative, BoolArray, ContrastAdjustment, FloatArray, IntArray
+from trialkit.typing import Alternative, ContrastAdjustment, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ class _Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PhaseFit(LinearEstimates):
+class PhaseFit(FullRank, LinearEstimates):
     """Means of phases and their contrasts; see `phase_contrast`.
 
     `sd_between`, `sd_residual`, `phi` describe the covariance (NaN where it has no such part);
@@ -88,16 +89,6 @@ class PhaseFit(LinearEstimates):
     def vcov(self) -> FloatArray:
         """Their covariance (P, P)."""
         return self.parts.vcov
-
-    @property
-    def aliased(self) -> BoolArray:
-        """No column (P,) is aliased."""
-        return np.zeros(self.coef.size, dtype=np.bool_)
-
-    @property
-    def null_space(self) -> FloatArray:
-        """Nothing is undetermined: (P, 0)."""
-        return np.empty((self.coef.size, 0))
 
     @property
     def n(self) -> int:

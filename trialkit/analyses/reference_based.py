@@ -89,14 +89,15 @@ def reference_based(
 
     - "mar": that of its own arm (missing at random, an assumption no data can test);
     - "j2r": jumps to the reference arm's;
-    - "cr": is the reference arm's, as if it had never been treated otherwise;
+    - "cr": is the reference arm's, as if it had never been treated otherwise, also at a gap
+      before the event (R's rbmi likewise);
     - "cir": keeps its distance from the reference arm as it was before the event;
     - "lmcf": stays where its own arm's was before the event. This is not the last observation
       carried forward, which takes a measurement for its own future.
 
     `events`: a frame of subject, first affected visit and (optional) `strategy`, in the data's
     own column names. An event's own strategy goes before the one asked for. Gaps before the
-    event, and those of subjects without one, are imputed under missing at random. Without
+    event (but for "cr"), and those of subjects without one, are missing at random. Without
     `events` it is the first visit after a subject's last observation. An outcome observed after
     an event is analysed as it is; unless the strategy is "mar" it does not inform the imputation
     model (R's rbmi likewise).

@@ -31,7 +31,7 @@ def mean_rows(
     `own` and `reference` (n, m, P) are the rows of the subject in its arm and, with the same
     covariates, in the reference arm; `strategy` (n,) names one of STRATEGIES. A subject whose
     event precedes the first visit has no mean of its own to start from: cir is then the
-    reference, and lmcf missing at random.
+    reference, and lmcf missing at random. Copied reference holds before the event too.
     """
     n, m, _ = own.shape
     before = np.maximum(event - 1, 0)

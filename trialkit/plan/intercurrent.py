@@ -81,6 +81,8 @@ def follow_estimand(
     if roles.visit is None or roles.outcome is None:
         return replace(plain, said=(*said, *_kept(spec, roles, selected, table, met)))
     done = _met(spec, roles, frame, selected, met, table)
+    if plain.events is not None:
+        _refuse_other_times(plain.events, done.frame, roles, roles.read(table, met))
     events = done.events if plain.events is None else plain.events
     return replace(done, selection=selection, said=(*said, *done.said), events=events)
 
@@ -268,6 +270,26 @@ def _met(
         table=account_table(counts, composite, variable=outcome, has_arm=roles.arm is not None),
         events=_for_imputation(spec, record, kept, roles, met),
     )
+
+
+def _refuse_other_times(
+    given: pd.DataFrame, kept: pd.DataFrame, roles: EventRoles, record: IntercurrentEvents
+) -> None:
+    """Events of an analysis's own begin imputation where [events] sets outcomes aside."""
+    visit, subject = str(roles.visit), roles.subject
+    aside = dict.fromkeys(label for label, how in record.strategies if how == HYPOTHETICAL)
+    within = record.within(subjects=set(kept[subject].tolist()), visits=set(kept[visit].tolist()))
+    if not aside or not {subject, visit} <= set(given.columns):
+        return
+    own = set(zip(given[subject].tolist(), given[visit].tolist(), strict=True))
+    due = within.for_imputation(visit, aside)
+    for who, when in zip(due[subject].tolist(), due[visit].tolist(), strict=True):
+        if (who, when) not in own:
+            raise SpecError(
+                f"events has no row of {who!r} at {when!r}, from when [events] sets the outcomes "
+                "aside: they would be imputed as if no event had been. Leave events out, or give "
+                'the imputation strategy of each event: { "treatment stopped" = "j2r" }.'
+            )
 
 
 def _gaps(
