@@ -100,7 +100,8 @@ def compare_panel(
     and t under every rule. One without a measured value in a condition has no estimate: its
     row gives an exact test on detection and, under "tobit", a profile-likelihood bound.
 
-    transform="none" takes the values as logarithms to base 2 already (Olink's NPX). test="t"
+    transform="none" takes the values as logarithms to base 2 already (Olink's NPX); "linear"
+    compares them in their own unit, without fold changes and substitution. test="t"
     is Student's; "welch" and "wilcoxon" (Hodges-Lehmann estimate) adjust for nothing.
     `moderated` shrinks the variances (Smyth 2004; not for tobit fits), with a `trend` in the
     mean response (True, as limma on these responses) or the mean level ("level": for paired
@@ -225,6 +226,11 @@ def _with_baseline_rule(cells: PanelCells, censoring: str) -> PanelCells:
     """A baseline below its limit as half of it, or its share by sqrt 2 where that is the rule."""
     if cells.baseline is None or cells.baseline_side is None:
         return cells
+    if not cells.is_log and (cells.baseline_side == -1).any():
+        raise SpecError(
+            "A baseline below its limit is substituted on the log scale, "
+            'not for transform="linear".'
+        )
     step = -0.5 if censoring == "half-sqrt2" else -1.0
     moved = np.where(cells.baseline_side == -1, cells.baseline + step, cells.baseline)
     return replace(cells, baseline=moved)
@@ -256,15 +262,18 @@ def _denominator(assayed: object, n_present: int) -> tuple[int | None, str]:
         )
         warnings.warn(said, TrialkitWarning, stacklevel=3)
         return None, said
-    if isinstance(assayed, bool) or not isinstance(assayed, int) or assayed < n_present:
+    n_assayed = 0
+    if isinstance(assayed, int | np.integer) and not isinstance(assayed, bool):
+        n_assayed = int(assayed)
+    if n_assayed < n_present:
         raise SpecError(
             f'assayed={assayed!r}; give "unknown" or a whole number of at least the '
             f"{n_present} analytes in the data."
         )
-    beyond = f"; the other {assayed - n_present} are not in the data, and not in the family"
-    return assayed, (
-        f"{n_present} of {assayed} analytes assayed are compared"
-        f"{beyond if assayed > n_present else ''}."
+    beyond = f"; the other {n_assayed - n_present} are not in the data, and not in the family"
+    return n_assayed, (
+        f"{n_present} of {n_assayed} analytes assayed are compared"
+        f"{beyond if n_assayed > n_present else ''}."
     )
 
 
@@ -279,10 +288,12 @@ def _table(
 ) -> PanelTable:
     rows = [row for fit in fits for row in fit.estimates]
     found = [item for fit in fits for item in fit.detections]
-    extras: dict[str, list[object]] = {
-        "fold_change": _powers([row.estimate for row in rows]),
-        "fold_change_low": _powers([row.ci_low for row in rows]),
-        "fold_change_high": _powers([row.ci_high for row in rows]),
+    extras: dict[str, list[object]] = {}
+    if cells.is_log:
+        extras["fold_change"] = _powers([row.estimate for row in rows])
+        extras["fold_change_low"] = _powers([row.ci_low for row in rows])
+        extras["fold_change_high"] = _powers([row.ci_high for row in rows])
+    extras |= {
         "n_censored": [int(n) for fit in fits for n in fit.n_censored],
         "detected": [item.share[1] for item in found],
         "detected_reference": [item.share[0] for item in found],

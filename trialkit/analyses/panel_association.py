@@ -112,7 +112,12 @@ def _spearman(
     if n < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
         status = "fewer than four subjects, or all values equal"
         return Estimate.undefined(
-            label=label, status=status, n=n, method=method, scale="standardized"
+            label=label,
+            status=status,
+            n=n,
+            method=method,
+            ci_level=options.ci_level,
+            scale="standardized",
         )
     a, b = midranks(x) - (n + 1) / 2, midranks(y) - (n + 1) / 2
     length = sqrt(float(a @ a) * float(b @ b))

@@ -20,7 +20,14 @@ from trialkit.data.vectors import complete_labels, label_codes, number_vector, r
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["PanelCells", "PanelColumns", "design_columns", "read_cells"]
+__all__ = [
+    "PanelCells",
+    "PanelColumns",
+    "design_columns",
+    "read_cells",
+    "refuse_missing",
+    "refuse_two_arms",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +55,9 @@ class PanelColumns:
 class PanelCells:
     """m analytes by N cells; cells know their subject, condition and what else was declared.
 
-    `y` (m, N) is on the log2 scale (NaN missing), `side` (m, N); `baseline` (m, N) likewise,
-    or None, with half its limit where it lies below (`baseline_side` -1). `attributes` holds
-    one value a cell for each further column.
+    `y` (m, N) is on the log2 scale, or in its own unit where not `is_log` (NaN missing), `side`
+    (m, N); `baseline` (m, N) likewise, or None, with half its limit where it lies below
+    (`baseline_side` -1). `attributes` holds one value a cell for each further column.
     """
 
     analytes: tuple[object, ...]
@@ -64,6 +71,7 @@ class PanelCells:
     baseline_side: IntArray | None
     attributes: pd.DataFrame
     notes: tuple[str, ...]
+    is_log: bool = True
 
 
 def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> PanelCells:
@@ -107,6 +115,7 @@ def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> 
         baseline_side=base_side,
         attributes=_attributes(frame, columns, cell, first),
         notes=notes,
+        is_log=transform != "linear",
     )
 
 
@@ -168,14 +177,15 @@ def _measurements(
         raise DataError(f"lloq is not below uloq in {int((low >= high).sum())} row(s).")
     side = np.where(values <= low, -1, np.where(values >= high, 1, 0)).astype(np.int64)
     bounded = np.where(side == -1, low, np.where(side == 1, high, values))
-    if transform == "none":
+    if transform != "log2":
         return bounded, side
     bad = bounded <= 0
     if bad.any():
         raise DataError(
             f"{column!r} has {int(bad.sum())} value(s) at or below zero, the first in row "
             f"{frame.index[bad].tolist()[0]!r}: they have no logarithm. Give their limit of "
-            'quantification by lloq=, or transform="none" where values are logarithms already.'
+            'quantification by lloq=, transform="none" where values are logarithms already, or '
+            'transform="linear" for differences in their own unit.'
         )
     return np.log2(bounded), side
 
@@ -188,7 +198,8 @@ def _limit(frame: pd.DataFrame, limit: str | float | None, name: str) -> FloatAr
     if isinstance(limit, str):
         found = number_vector(frame, limit)
         return np.where(np.isnan(found), none, found)
-    if isinstance(limit, bool) or not np.isfinite(limit):
+    is_number = isinstance(limit, int | float | np.integer | np.floating)
+    if not is_number or isinstance(limit, bool) or not np.isfinite(limit):
         raise SpecError(f"{name}={limit!r}; give a column or a finite number.")
     return np.full(len(frame), float(limit))
 
@@ -226,9 +237,8 @@ def _attributes(
     return frame[names].iloc[first].reset_index(drop=True)
 
 
-def design_columns(attributes: pd.DataFrame, names: Sequence[str]) -> FloatArray:
-    """Columns (n, q) of the named attributes: numbers as they are, labels as indicators."""
-    made = [np.empty((len(attributes), 0))]
+def refuse_missing(attributes: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise DataError where a sample has no value of a named attribute."""
     for name in names:
         n_missing = int(attributes[name].isna().sum())
         if n_missing:
@@ -236,6 +246,13 @@ def design_columns(attributes: pd.DataFrame, names: Sequence[str]) -> FloatArray
                 f"Column {name!r} is missing for {n_missing} sample(s); leave these subjects "
                 "out, or the column."
             )
+
+
+def design_columns(attributes: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+    """Columns (n, q) of the named attributes: numbers as they are, labels as indicators."""
+    refuse_missing(attributes, names)
+    made = [np.empty((len(attributes), 0))]
+    for name in names:
         column = model_column(attributes, name)
         if is_factor(column):
             codes = column.cat.codes.to_numpy()
@@ -244,3 +261,18 @@ def design_columns(attributes: pd.DataFrame, names: Sequence[str]) -> FloatArray
         else:
             made.append(column.to_numpy(dtype=np.float64)[:, None])
     return np.column_stack(made)
+
+
+def refuse_two_arms(
+    cells: PanelCells, columns: PanelColumns, chosen: IntArray, who: IntArray
+) -> None:
+    """Raise DataError where a subject of a parallel design has samples under two labels."""
+    counts = np.bincount(who)
+    if (counts > 1).any():
+        subject = cells.subjects[int(np.argmax(counts))]
+        labels = {cells.conditions[c] for c in cells.condition[chosen[who == np.argmax(counts)]]}
+        raise DataError(
+            f"{int((counts > 1).sum())} subject(s) have samples under several labels of "
+            f"{columns.condition!r}, first {columns.subject}={subject!r} "
+            f"({', '.join(sorted(map(repr, labels)))}): that is not a parallel design."
+        )

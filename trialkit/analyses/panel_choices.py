@@ -26,7 +26,7 @@ PanelDesign: TypeAlias = Literal["paired", "parallel", "crossover"]
 Censoring: TypeAlias = Literal["tobit", "half", "half-sqrt2", "ros", "drop"]
 PlateEffect: TypeAlias = Literal["fixed", "random"]
 Repeated: TypeAlias = Literal["mixed", "mean"]
-Transform: TypeAlias = Literal["log2", "none"]
+Transform: TypeAlias = Literal["log2", "none", "linear"]
 PanelTest: TypeAlias = Literal["t", "welch", "wilcoxon"]
 Trend: TypeAlias = bool | Literal["level"]
 PanelAdjustment: TypeAlias = Literal[
@@ -70,7 +70,7 @@ class PanelOptions:
     def __post_init__(self) -> None:
         check_choice("design", self.design, DESIGNS)
         check_choice("censoring", self.censoring, CENSORING)
-        check_choice("transform", self.transform, ("log2", "none"))
+        check_choice("transform", self.transform, ("log2", "none", "linear"))
         check_choice("outcome", self.outcome, ("level", "change"))
         check_choice("test", self.test, ("t", "welch", "wilcoxon"))
         check_choice("adjust", self.adjust, ADJUSTMENTS)

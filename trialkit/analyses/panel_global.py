@@ -51,6 +51,8 @@ def global_tests(
             'Global tests with plate_effect="random" are not defined; compare the panel with '
             'plate_effect="fixed".'
         )
+    if options.null != 0:
+        raise SpecError("Global tests are of no difference: they are not offered with null=.")
     chosen = _families(units[0], families)
     found: list[tuple[str, str, str, _Row]] = []
     for item in units:

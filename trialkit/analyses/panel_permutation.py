@@ -202,7 +202,7 @@ def exchangeable(units: PanelUnits, options: PanelOptions) -> EffectRows:
         failed = [str(units.analytes[row]) for row in tobit if np.isnan(y[row]).all()]
         if failed:
             raise DataError(
-                f'adjust="{options.adjust}": the fit without the contrast did not converge for '
+                "Scores to permute: the tobit fit without the contrast did not converge for "
                 f"{', '.join(failed)}; leave it out or choose another censoring= rule."
             )
     if units.plate_differs:

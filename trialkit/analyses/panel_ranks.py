@@ -56,7 +56,11 @@ def rank_estimate(units: PanelUnits, row: int, options: PanelOptions, rule: str)
     if few:
         status = f"fewer than two values under {few[0]}"
         return Estimate.undefined(
-            label=label, status=status, n=len(arms), method="Wilcoxon rank-sum test" + rule
+            label=label,
+            status=status,
+            n=len(arms),
+            method="Wilcoxon rank-sum test" + rule,
+            ci_level=options.ci_level,
         )
     try:
         found = rank_sum(
@@ -69,7 +73,11 @@ def rank_estimate(units: PanelUnits, row: int, options: PanelOptions, rule: str)
         ).single()
     except TrialkitError as problem:
         return Estimate.undefined(
-            label=label, status=str(problem), n=len(arms), method="Wilcoxon rank-sum test"
+            label=label,
+            status=str(problem),
+            n=len(arms),
+            method="Wilcoxon rank-sum test" + rule,
+            ci_level=options.ci_level,
         )
     return replace(found, label=label, method=found.method + rule)
 
@@ -88,7 +96,9 @@ def _signed(differences: FloatArray, label: str, options: PanelOptions, rule: st
     if test.n == 0:
         status = "no difference other than zero"
         n = int(differences.size)
-        return Estimate.undefined(label=label, status=status, n=n, method=method + rule)
+        return Estimate.undefined(
+            label=label, status=status, n=n, method=method + rule, ci_level=options.ci_level
+        )
     if exact:
         statistic, p_value = test.v, exact_p(test, options.alternative)
     else:

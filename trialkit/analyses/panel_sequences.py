@@ -11,13 +11,18 @@ from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from trialkit.analyses.panel_cells import PanelCells, PanelColumns
+from trialkit.analyses.panel_cells import PanelCells, PanelColumns, refuse_missing
 from trialkit.errors import DataError
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["alike_but_for_order", "later_condition", "within_alike"]
+__all__ = ["alike_but_for_order", "has_more_periods", "later_condition", "within_alike"]
 
 EITHER = "either of the two"
+
+
+def has_more_periods(cells: PanelCells, columns: PanelColumns) -> bool:
+    """Whether there are more than the two periods that two treatments need."""
+    return columns.period is not None and cells.attributes[columns.period].nunique() > 2
 
 
 def later_condition(cells: PanelCells, period: str, places: IntArray) -> FloatArray:
@@ -62,7 +67,9 @@ def alike_but_for_order(
     periods = cells.attributes[columns.period].tolist()
     named = [cells.subjects[who] for who in cells.subject]
     if columns.sequence is not None:
+        refuse_missing(cells.attributes, [columns.sequence])
         named = cells.attributes[columns.sequence].tolist()
+        _refuse_several_sequences(cells, columns.sequence, named)
     orders: dict[Hashable, dict[Hashable, int]] = {}
     for name, period, condition in zip(named, periods, cells.condition.tolist(), strict=True):
         known = orders.setdefault(name, {}).setdefault(period, condition)
@@ -76,6 +83,17 @@ def alike_but_for_order(
     groups: dict[frozenset[tuple[Hashable, object]], int] = {}
     found = [_signature(orders[own[who]], code) for who in subjects.tolist()]
     return np.array([groups.setdefault(key, len(groups)) for key in found], dtype=np.int64)
+
+
+def _refuse_several_sequences(cells: PanelCells, column: str, named: list[object]) -> None:
+    """Raise DataError where a subject has several sequences."""
+    given: dict[int, object] = {}
+    for who, name in zip(cells.subject.tolist(), named, strict=True):
+        if given.setdefault(who, name) != name:
+            raise DataError(
+                f"Subject {cells.subjects[who]!r} has several labels of {column!r}: "
+                f"{given[who]!r} and {name!r}."
+            )
 
 
 def _signature(order: Mapping[Hashable, int], code: int) -> frozenset[tuple[Hashable, object]]:

@@ -64,6 +64,8 @@ class PanelTable(EstimateTable):
         References: Helsel (2012) Statistics for censored environmental data; Helsel & Cohn
         (1988), doi:10.1029/WR024i012p01997.
         """
+        if not self.cells.is_log:
+            raise SpecError('summary() describes logarithms: transform="log2" or "none".')
         return panel_summary(
             self.cells,
             self.keys["analyte"],
@@ -133,12 +135,13 @@ class PanelTable(EstimateTable):
 
         table = self._one(contrast)
         adjusted = table.p_adjusted or tuple(row.p_value for row in table.estimates)
+        x = "log2 fold change" if self.cells.is_log else f"Difference in {self.variable}"
         return volcano(
             labels=[str(name) for name in table.keys["analyte"]],
             log2_fold=[row.estimate for row in table.estimates],
             p_value=[row.p_value for row in table.estimates],
             is_marked=[value < level for value in adjusted],
-            x_label=f"log2 fold change, {table.keys['contrast'][0]}",
+            x_label=f"{x}, {table.keys['contrast'][0]}",
             y_label=f"p (labelled: adjusted p < {level:g})",
             ax=ax,
         )
@@ -147,6 +150,8 @@ class PanelTable(EstimateTable):
         """Fold changes with their intervals on a logarithmic axis."""
         from trialkit.figures.forest import forest
 
+        if not self.cells.is_log:
+            raise SpecError('transform="linear" has no fold changes; plot() draws the differences.')
         table = self._one(contrast)
         level = 100 * table.estimates[0].ci_level
         fold = {name: _numbers(table.extras[name]) for name in FOLD}

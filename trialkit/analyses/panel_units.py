@@ -12,13 +12,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trialkit.analyses.panel_cells import PanelCells, PanelColumns, design_columns
+from trialkit.analyses.panel_cells import (
+    PanelCells,
+    PanelColumns,
+    design_columns,
+    refuse_missing,
+    refuse_two_arms,
+)
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_plates import plate_codes
-from trialkit.analyses.panel_sequences import alike_but_for_order, later_condition, within_alike
+from trialkit.analyses.panel_sequences import (
+    alike_but_for_order,
+    has_more_periods,
+    later_condition,
+    within_alike,
+)
 from trialkit.analyses.two_arms import contrast_label
 from trialkit.data.vectors import stratum_codes
-from trialkit.errors import DataError, DesignError
+from trialkit.errors import DesignError, SpecError
 from trialkit.kernels.arrangements import Labels, Signs
 from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.order_statistics_regression import regress_on_order
@@ -51,6 +62,7 @@ class PanelUnits:
     after the reference), `strata` (n,) within which groups roles were given. `draws` (n, c, r)
     names the draws, where they have names. `random_plate` (n,) are codes of plates with a
     variance. `plate_differs`: between a subject's conditions; `has_more_periods`: than two.
+    `is_log`: `y` holds logarithms.
     """
 
     analytes: tuple[object, ...]
@@ -70,6 +82,7 @@ class PanelUnits:
     random_plate: IntArray | None = None
     plate_differs: bool = False
     has_more_periods: bool = False
+    is_log: bool = True
 
     @property
     def is_within(self) -> bool:
@@ -136,7 +149,7 @@ def _parallel(
 ) -> PanelUnits:
     chosen = np.flatnonzero(np.isin(cells.condition, (0, code)))
     who = cells.subject[chosen]
-    _refuse_two_arms(cells, columns, chosen, who)
+    refuse_two_arms(cells, columns, chosen, who)
     y, side = cells.y[:, chosen], cells.side[:, chosen]
     own = None
     if cells.baseline is not None:
@@ -165,21 +178,8 @@ def _parallel(
         labels=treated,
         strata=strata,
         random_plate=plate_codes(attributes, columns.plate, treated) if is_random else None,
+        is_log=cells.is_log,
     )
-
-
-def _refuse_two_arms(
-    cells: PanelCells, columns: PanelColumns, chosen: IntArray, who: IntArray
-) -> None:
-    counts = np.bincount(who)
-    if (counts > 1).any():
-        subject = cells.subjects[int(np.argmax(counts))]
-        labels = {cells.conditions[c] for c in cells.condition[chosen[who == np.argmax(counts)]]}
-        raise DataError(
-            f"{int((counts > 1).sum())} subject(s) have samples under several labels of "
-            f"{columns.condition!r}, first {columns.subject}={subject!r} "
-            f"({', '.join(sorted(map(repr, labels)))}): that is not a parallel design."
-        )
 
 
 def _within(
@@ -222,7 +222,8 @@ def _within(
         strata=strata,
         draws=_draw_names(cells, columns, places),
         plate_differs=_plate_differs(cells, columns, places),
-        has_more_periods=_has_more_periods(cells, columns),
+        has_more_periods=has_more_periods(cells, columns),
+        is_log=cells.is_log,
     )
 
 
@@ -231,11 +232,6 @@ def _plate_differs(cells: PanelCells, columns: PanelColumns, places: IntArray) -
         return False
     plates = cells.attributes[columns.plate].astype("category").cat.codes.to_numpy()[places]
     return bool((np.where(places >= 0, plates, plates[:, :1, :1]) != plates[:, :1, :1]).any())
-
-
-def _has_more_periods(cells: PanelCells, columns: PanelColumns) -> bool:
-    """Whether there are more than the two periods that two treatments need."""
-    return columns.period is not None and cells.attributes[columns.period].nunique() > 2
 
 
 def _draw_names(
@@ -274,6 +270,7 @@ def _cell_columns(
     if not names:
         return np.empty((*first.shape, 0))
     used = cells.attributes.iloc[first.ravel()].reset_index(drop=True)
+    refuse_missing(used, names)
     # A period is a label, also where it is numbered.
     used = used.assign(**{name: used[name].astype(str) for name in names})
     return design_columns(used, names).reshape(*first.shape, -1)
@@ -289,10 +286,11 @@ def _roles(
     if design == "paired" or columns.period is None:
         return np.ones(n), strata
     later = later_condition(cells, columns.period, places)
-    if not _has_more_periods(cells, columns):
-        return later, strata
     subjects = cells.subject[places[:, 0, 0]]
-    return later, within_alike(strata, alike_but_for_order(cells, columns, subjects, code))
+    alike = alike_but_for_order(cells, columns, subjects, code)
+    if not has_more_periods(cells, columns):
+        return later, strata
+    return later, within_alike(strata, alike)
 
 
 def completed(units: PanelUnits, rule: str) -> FloatArray:
@@ -302,6 +300,12 @@ def completed(units: PanelUnits, rule: str) -> FloatArray:
     limit the limit itself stands in, under either substitution.
     """
     if rule in SUBSTITUTE:
+        if not units.is_log and (units.side == -1).any():
+            raise SpecError(
+                f"Substitution for the {int((units.side == -1).sum())} value(s) below their limit "
+                '(censoring="half", "half-sqrt2"; under "tobit" global tests and correlations) is '
+                'defined for logarithms, not for transform="linear".'
+            )
         return np.where(units.side == -1, units.y + SUBSTITUTE[rule], units.y)
     if rule == "drop":
         return np.where(units.side != 0, np.nan, units.y)

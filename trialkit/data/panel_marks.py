@@ -101,7 +101,8 @@ def measurement_columns(
 ) -> pd.DataFrame:
     """`frame` (with PARAMCD) and columns AVAL, LLOQ, ULOQ, FLAG made from the cells `text`.
 
-    AVAL holds the bound where the value lies beyond it, and LLOQ or ULOQ then equals AVAL.
+    AVAL holds the bound where a mark says that the value lies beyond it, and LLOQ or ULOQ then
+    equals AVAL; a number at or beyond its limit stands as written and has the same flag.
     Raises DataError for text that is no known mark, and for "OOR" without a limit.
     """
     marks: Mapping[object, Mark | None] = {cell: read_mark(cell) for cell in pd.unique(text)}
@@ -127,4 +128,7 @@ def measurement_columns(
             )
         value = np.where(open_ended, bound, value)
         bound[side == way] = value[side == way]
-    return frame.assign(AVAL=value, LLOQ=low, ULOQ=high, FLAG=[mark.flag for mark in found])
+    flags = np.array([mark.flag for mark in found], dtype=object)
+    flags = np.where((side == 0) & (value <= low), "below", flags)
+    flags = np.where((side == 0) & (value >= high), "above", flags)
+    return frame.assign(AVAL=value, LLOQ=low, ULOQ=high, FLAG=flags.tolist())

@@ -45,7 +45,8 @@ def panel_long(
     `id_columns` are kept beside them; `analytes` are the columns with measurements (None: all
     others). Cells may be numbers or the marks of assay software ("<0.51", "OOR >", "***",
     "*1.23"). `limits` (PARAMCD, LLOQ, ULOQ, perhaps PLATE) gives the limits of quantification,
-    needed for "OOR". FLAG is "below", "above", "extrapolated", "missing" or empty.
+    needed for "OOR". FLAG is "below", "above", "extrapolated", "missing" or empty; a number at or
+    beyond its limit is flagged so, too, and stands as written.
 
     Raises DataError for a column that is missing, text that is no mark, "OOR" without a limit.
 
@@ -62,7 +63,8 @@ def panel_long(
     """
     frame = require_frame(data)
     ids = [id_columns] if isinstance(id_columns, str) else list(id_columns)
-    columns = [name for name in frame.columns if name not in ids] if analytes is None else analytes
+    named = [analytes] if isinstance(analytes, str) else analytes
+    columns = [name for name in frame.columns if name not in ids] if named is None else list(named)
     require_columns(frame, [*ids, *columns])
     if len(columns) == 0:
         raise DataError("No column of an analyte is left beside id_columns.")

@@ -47,7 +47,7 @@ class ComparePanel(AnalysisSpec):
     uloq: Column | float | None = None
     baseline_lloq: Column | float | None = None
     censoring: Literal["tobit", "half", "half-sqrt2", "ros", "drop"] = "tobit"
-    transform: Literal["log2", "none"] = "log2"
+    transform: Literal["log2", "none", "linear"] = "log2"
     test: Literal["t", "welch", "wilcoxon"] = "t"
     moderated: bool = False
     trend: bool | Literal["level"] = False
