@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARM_COLORS", "INK", "MUTED", "log_axis", "new_axes", "quiet"]
 
+MANY_POWERS = 1000.0
 INK = "#1a1a1a"
 MUTED = "#8a8a8a"
 # Distinguishable in print and to colour-blind readers (Okabe & Ito 2008); the reference arm
@@ -37,11 +38,17 @@ def quiet(ax: Axes) -> Axes:
     return ax
 
 
-def log_axis(ax: Axes) -> None:
-    """A logarithmic x axis with plain numbers at 1, 2 and 5 times each power of ten."""
+def log_axis(ax: Axes, left: float, right: float) -> None:
+    """A logarithmic x axis from `left` to `right` with plain numbers.
+
+    They stand at 1, 2 and 5 times each power of ten where there is room, and at powers alone
+    over more than three of them.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    ax.set_xlim(left, right)
+    subs = (1.0, 2.0, 5.0) if right < MANY_POWERS * left else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
