@@ -15,12 +15,12 @@ import pandas as pd
 from trialkit.analyses.crossover_fit import CrossoverFit
 from trialkit.analyses.crossover_frame import MainEffects
 from trialkit.analyses.crossover_inference import CrossoverInference
-from trialkit.analyses.crossover_model import CrossoverModel, Predictor, build_model, on_scale
+from trialkit.analyses.crossover_model import CrossoverModel, Predictor, build_model
 from trialkit.analyses.crossover_rows import CrossoverRows, periods_seen
 from trialkit.analyses.crossover_variance import WITHIN, Variances
 from trialkit.analyses.mmrm_inference import inference
 from trialkit.analyses.mmrm_options import DF_PHRASES, check_options
-from trialkit.data.vectors import number_vector
+from trialkit.data.vectors import number_vector, on_scale
 from trialkit.errors import ConvergenceError, DataError, SpecError
 from trialkit.kernels.mmrm.diagnosis import CovarianceProblem
 from trialkit.kernels.mmrm.fit import MarginalFit, fit_marginal

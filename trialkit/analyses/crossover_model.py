@@ -20,7 +20,7 @@ from trialkit.analyses.crossover_rows import (
     previous_treatments,
 )
 from trialkit.data.model_frame import ModelFrame
-from trialkit.data.vectors import number_vector
+from trialkit.data.vectors import number_vector, on_scale
 from trialkit.errors import DataError, DesignError, SpecError
 from trialkit.kernels.linear import aliased_columns
 from trialkit.kernels.within_subject import deviations, within_aliased
@@ -34,7 +34,6 @@ __all__ = [
     "build_model",
     "check_baseline",
     "check_carryover",
-    "on_scale",
     "with_effects",
 ]
 
@@ -178,19 +177,6 @@ def _outcome(
         within[known] = deviations(baseline[known][first], codes)[cell]
         return values, within, []
     return values, baseline, []
-
-
-def on_scale(values: FloatArray, column: str, log: bool) -> FloatArray:
-    """The values, or their logarithms; DataError for what has none."""
-    if not log:
-        return values
-    bad = values <= 0
-    if bad.any():
-        raise DataError(
-            f"log=True needs values above zero; {column!r} has {int(bad.sum())} at or below, the "
-            f"first {values[bad][0]:g}. Analyse the value itself, or decide what these become."
-        )
-    return np.log(values)
 
 
 def _outcome_name(outcome: str, predictor: Predictor) -> str:

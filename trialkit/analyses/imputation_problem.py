@@ -24,7 +24,7 @@ from trialkit.analyses.imputation_variance import (
     pooled_draws,
 )
 from trialkit.analyses.mmrm_options import check_options
-from trialkit.analyses.mmrm_predict import generator
+from trialkit.analyses.random_generator import generator
 from trialkit.analyses.reference_grid import MEAN_WEIGHTS
 from trialkit.data.formula import Parsed, parse_formula
 from trialkit.errors import SpecError

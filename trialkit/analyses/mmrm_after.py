@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.mmrm_predict import conditional_prediction, generator, marginal_prediction
+from trialkit.analyses.mmrm_predict import conditional_prediction, marginal_prediction
 from trialkit.analyses.mmrm_roles import Roles
+from trialkit.analyses.random_generator import generator
 from trialkit.data.model_frame import ModelFrame
 from trialkit.errors import SpecError
 from trialkit.kernels.mmrm.fit import MarginalFit

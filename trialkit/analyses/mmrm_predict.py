@@ -19,16 +19,7 @@ from trialkit.kernels.mmrm.structures import structure
 from trialkit.kernels.mmrm.subjects import conditional
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["conditional_prediction", "generator", "marginal_prediction"]
-
-
-def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """The caller's generator, or one of the caller's seed; SpecError for neither."""
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if rng is None or isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        raise SpecError(f"rng={rng!r}: give a numpy Generator or a seed (a whole number).")
-    return np.random.default_rng(int(rng))
+__all__ = ["conditional_prediction", "marginal_prediction"]
 
 
 def marginal_prediction(

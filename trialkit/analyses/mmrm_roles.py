@@ -87,22 +87,18 @@ def read_roles(
     visit (of a period), in two arms (within a period) or in two groups, a group without
     subjects, times or weights that cannot be used.
     """
-    subject, group, time = str(columns["subject"]), columns["group"], columns["time"]
-    weights = columns["weights"]
+    subject, visit, period = str(columns["subject"]), columns["visit"], columns["period"]
+    group, time, weights = columns["group"], columns["time"], columns["weights"]
     rows = data.iloc[frame.rows]
     codes, subjects = pd.factorize(rows[subject])
     owner = codes.astype(np.int64)
-    visit, period = columns["visit"], columns["period"]
     at = np.zeros(owner.size, dtype=np.int64)
     if visit is not None:
         at = _codes(rows[visit], visits)
         refuse_empty(at, visits, f"Visit {{}} of {visit!r}")
     cell, within = at, owner
     if period is not None and periods is not None:
-        when_treated = _codes(rows[period], periods)
-        refuse_empty(when_treated, periods, f"Period {{}} of {period!r}")
-        if visit is not None:
-            refuse_visits_over_trial(at, when_treated, visit=visit, name=period)
+        when_treated = _periods(rows, period, periods, visit, at)
         cell = when_treated * len(visits) + at
         within = owner * len(periods) + when_treated
     places = [name for name in (period, visit) if name is not None]
@@ -119,6 +115,7 @@ def read_roles(
     when = None
     if time is not None:
         when = _times(rows, owner, time=time, subject=subject, visit=str(visit))
+    n_cells = len(cell_labels(visits, periods))
     return Roles(
         subjects=pd.Index(subjects),
         visits=tuple(visits),
@@ -132,13 +129,24 @@ def read_roles(
         layout=layout(
             subject=owner,
             visit=cell,
-            n_visits=len(visits) * (1 if periods is None else len(periods)),
+            n_visits=n_cells,
             group=which,
             n_groups=len(labels),
             time=when,
         ),
         notes=notes,
     )
+
+
+def _periods(
+    rows: pd.DataFrame, period: str, periods: Sequence[object], visit: str | None, at: IntArray
+) -> IntArray:
+    """The period of each row (N,); `at` (N,) are the codes of the visits."""
+    when_treated = _codes(rows[period], periods)
+    refuse_empty(when_treated, periods, f"Period {{}} of {period!r}")
+    if visit is not None:
+        refuse_visits_over_trial(at, when_treated, visit=visit, name=period)
+    return when_treated
 
 
 def _codes(values: pd.Series, labels: Sequence[object]) -> IntArray:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from trialkit.data.levels import arm_levels, coded_labels, period_levels
 from trialkit.data.names import require_columns
-from trialkit.data.vectors import label_codes, number_vector, require_frame
+from trialkit.data.vectors import label_codes, number_vector, on_scale, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.linear import aliased_columns
 from trialkit.typing import FloatArray, IntArray
@@ -70,7 +70,7 @@ def read_series(
     if len(set(named)) < len(named):
         raise SpecError(f"Each role is a column of its own; got {', '.join(named)}.")
     require_columns(frame, named)
-    values = _on_scale(number_vector(frame, outcome), outcome, log)
+    values = on_scale(number_vector(frame, outcome), outcome, log)
     kept = ~np.isnan(values)
     if not kept.any():
         raise DataError(f"Column {outcome!r} has no value in {len(frame)} rows.")
@@ -112,18 +112,6 @@ def read_series(
         n_missing=int((~kept).sum()),
         n_subjects=len(subjects),
     )
-
-
-def _on_scale(values: FloatArray, outcome: str, log: bool) -> FloatArray:
-    if not log:
-        return values
-    bad = values <= 0
-    if bad.any():
-        raise DataError(
-            f"log=True needs values above zero; {outcome!r} has {int(bad.sum())} at or below, the "
-            f"first {values[bad][0]:g}."
-        )
-    return np.log(values)
 
 
 def _times(

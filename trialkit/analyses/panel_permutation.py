@@ -21,6 +21,7 @@ from trialkit.analyses.panel_ranks import rank_response
 from trialkit.analyses.panel_tobit import null_scores
 from trialkit.analyses.panel_units import PanelUnits, has_several_draws, only
 from trialkit.analyses.panel_welch import welch_statistics
+from trialkit.analyses.random_generator import generator
 from trialkit.errors import DataError, DesignError, SpecError
 from trialkit.kernels.arrangements import Labels, Signs, blocks
 from trialkit.kernels.effect_rows import EffectRows, effect_correlations, project, t_of
@@ -30,7 +31,6 @@ from trialkit.typing import Alternative, FloatArray, IntArray
 
 __all__ = [
     "Permuted",
-    "as_generator",
     "effect_of",
     "exchangeable",
     "permutation_plan",
@@ -65,18 +65,6 @@ class Plan:
     includes_observed: bool
     is_complete: bool
     words: str
-
-
-def as_generator(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """The generator itself, or one from an integer seed; SpecError without either."""
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        raise SpecError(
-            "A sample of arrangements needs rng=: an integer seed or a numpy Generator, so that "
-            "the result can be made again."
-        )
-    return np.random.default_rng(int(rng))
 
 
 def westfall_young(
@@ -279,11 +267,11 @@ def permutation_plan(
             words=f"all {source.count} {_kind(units, source)}",
         )
     draws = DEFAULT_DRAWS if permutations is None else permutations
-    generator = as_generator(rng)
+    chance = generator(rng, what="A sample of arrangements")
     seed = f", seed {rng}" if not isinstance(rng, np.random.Generator) else ""
 
     def make(size: int) -> Iterator[FloatArray]:
-        return source.sample(draws, size, generator)
+        return source.sample(draws, size, chance)
 
     return Plan(
         make=make,

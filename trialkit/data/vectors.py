@@ -19,6 +19,7 @@ __all__ = [
     "complete_labels",
     "label_codes",
     "number_vector",
+    "on_scale",
     "require_frame",
     "require_one_row_each",
     "stratum_codes",
@@ -51,6 +52,19 @@ def number_vector(frame: pd.DataFrame, column: str) -> FloatArray:
     numbers = np.full(len(values), np.nan)
     numbers[present] = numeric_column(found, column).to_numpy(dtype=np.float64)
     return numbers
+
+
+def on_scale(values: FloatArray, column: str, log: bool) -> FloatArray:
+    """The values (n,), or their logarithms; DataError, with the count, for what has none."""
+    if not log:
+        return values
+    bad = values <= 0
+    if bad.any():
+        raise DataError(
+            f"log=True needs values above zero; {column!r} has {int(bad.sum())} at or below, the "
+            f"first {values[bad][0]:g}. Analyse the value itself, or decide what these become."
+        )
+    return np.log(values)
 
 
 def arm_codes(
