@@ -12,7 +12,9 @@ from typer.testing import CliRunner, Result
 
 import trialkit as tk
 from trialkit.cli.main import app
+from trialkit.cli.run import row_name
 from trialkit.plan import load_plan, run_plan
+from trialkit.report.cells import TextTable
 
 
 def invoke(*arguments: object) -> Result:
@@ -32,6 +34,16 @@ def test_a_run_writes_its_results_and_a_manifest_that_matches_them(tmp_path: Pat
     assert manifest["outputs"] == written
     assert {"results.json", "report.html", "figure-01-primary.svg"} <= set(written)
     assert "primary (ttest)\n  LDN 6 mg - Placebo: Estimate 0.50, 95% CI" in done.output
+
+
+def test_a_number_in_a_row_s_name_says_what_it_is_the_number_of() -> None:
+    cells = TextTable(
+        headings=("Arm", "time", "Contrast", "Estimate"),
+        rows=(("Placebo", "28", "", "0.77"),),
+        is_number=(False, True, False, True),
+        n_keys=3,
+    )
+    assert row_name(cells, cells.rows[0]) == "Placebo time 28"
 
 
 def test_outputs_are_the_same_bytes_for_one_worker_and_eight(tmp_path: Path) -> None:

@@ -257,6 +257,11 @@ def test_in_a_crossover_events_act_by_period(tmp_path: Path) -> None:
     assert_frame_equal(found.table("primary").frame(), fit.contrasts().frame())
     (row,) = found.table("primary", "intercurrent").frame().to_dict("records")
     assert (row["N"], row["n_subjects"], row["n_observed"]) == (n, 2, 2)
+    # What was seen before period two was seen under the other treatment.
+    ended = 'stopped = "while-on-treatment"', 'method = "crossover"\nwhile_on_treatment = "last"'
+    path.write_text(design + entry(*ended, where=""), encoding="utf-8")
+    with pytest.raises(tk.SpecError, match="the last outcome before one was under another treat"):
+        run_plan(load_plan(path))
 
 
 def test_the_page_says_what_was_done(tmp_path: Path) -> None:

@@ -103,6 +103,23 @@ def test_a_set_may_be_those_whom_another_analysis_analyses(tmp_path: Path) -> No
         run(tmp_path, entry("", elsewhere, where="") + others)
 
 
+def test_a_set_counts_those_whom_covariates_and_completion_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = missing()
+    data.loc[data["USUBJID"].isin(["S-01", "S-02"]), "BASE"] = np.nan
+    data.loc[data["USUBJID"] == "S-05", "CHG"] = np.nan
+    monkeypatch.setitem(globals(), "missing", lambda: data)
+    sets = "sets = { ranks = { analysis = 'ranks' }, mixture = { analysis = 'mixture' } }"
+    flow = 'method = "consort"\nstatus = "ENDED"\nreason = "WHY"\n' + sets
+    mixture = 'method = "pattern_mixture"\nformula = "CHG ~ TRT01P"\nrestriction = "ccmv"'
+    ranks = entry("", 'method = "quade"\ncovariates = "BASE"', name="ranks")
+    found = run(tmp_path, entry("", flow) + ranks + entry("", mixture, where="", name="mixture"))
+    analysed = found.table("primary").frame().groupby("item", observed=True)["n"].sum()
+    assert analysed["Analysed (ranks)"] == found.table("ranks").frame()["n"].iloc[0] == 33
+    assert analysed["Analysed (mixture)"] == found.table("mixture").frame()["n"].iloc[0] == 40
+
+
 def test_the_patterns_are_counted_and_drawn_twice(tmp_path: Path) -> None:
     found = run(tmp_path, entry("", PATTERNS, where=""))
     direct = tk.missing_patterns(

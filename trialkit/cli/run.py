@@ -7,10 +7,10 @@ from pathlib import Path
 from trialkit.cli.files import MANIFEST, write_run
 from trialkit.cli.terminal import progress_console, say
 from trialkit.plan import AnalysisResult, load_plan, manifest_json, results_json, run_plan
-from trialkit.report.cells import readable
+from trialkit.report.cells import TextTable, readable
 from trialkit.report.plan_page import plan_figures, plan_page
 
-__all__ = ["run_file"]
+__all__ = ["row_name", "run_file"]
 
 # A grid of deltas or a listing is for the files, not for the terminal.
 SHOWN_ROWS = 40
@@ -49,6 +49,13 @@ def _print(result: AnalysisResult) -> None:
     for row in cells.rows[:SHOWN_ROWS]:
         numbers = zip(cells.headings[cells.n_keys :], row[cells.n_keys :], strict=True)
         shown = ", ".join(f"{name} {text}" for name, text in numbers if text)
-        say(f"  {' '.join(row[: cells.n_keys])}: {shown}")
+        say(f"  {row_name(cells, row)}: {shown}")
     if len(cells.rows) > SHOWN_ROWS:
         say(f"  ... {len(cells.rows) - SHOWN_ROWS} more rows, in results.json")
+
+
+def row_name(cells: TextTable, row: tuple[str, ...]) -> str:
+    """What the row is about; a number (a day, a delta) says what it is the number of."""
+    keys = zip(cells.headings, row, cells.is_number, strict=True)
+    named = [f"{name} {text}" if number else text for name, text, number in keys]
+    return " ".join(text for text in named[: cells.n_keys] if text)

@@ -80,6 +80,9 @@ def _members(task: Task) -> pd.DataFrame:
         raise SpecError(NO_OUTCOME.format(method=spec.method))
     formula = getattr(spec, "formula", None)
     needed = set(formula_columns(formula)) & set(frame.columns) if formula else {outcome}
+    for name, column in named_columns(spec):
+        if name in ("covariates", "group", "strata"):
+            needed.add(column)
     arm = getattr(spec, "arm", None)
     if spec.completes:
         needed.discard(outcome)

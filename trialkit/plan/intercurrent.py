@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from trialkit.data.grammar import formula_columns
 from trialkit.errors import SpecError
 from trialkit.plan.analysis import AnalysisSpec, ResultTable
+from trialkit.plan.design import CrossoverDesign
 from trialkit.plan.estimand import (
     COMPOSITE,
     HYPOTHETICAL,
@@ -115,6 +116,11 @@ def _check_choices(plan: Plan, spec: AnalysisSpec) -> None:
         raise SpecError(
             f"{HYPOTHETICAL!r} sets outcomes aside, and missing = 'non-responder' would count them "
             f"as failures: that is {COMPOSITE!r}."
+        )
+    if WHILE_ON_TREATMENT in used and isinstance(plan.design, CrossoverDesign):
+        raise SpecError(
+            f"{WHILE_ON_TREATMENT!r} in a crossover: events act by period, and the last outcome "
+            "before one was under another treatment; it is none of this one."
         )
     if plan.events is None and isinstance(getattr(spec, "events", None), Mapping):
         raise SpecError("events gives strategies by event: that needs the table of [events].")

@@ -82,7 +82,11 @@ def _text(frame: pd.DataFrame, keys: list[str], names: list[str]) -> TextTable:
     decimals = common_decimals(together)
     columns = [*keys, *names]
     cells = [
-        _intervals(frame, decimals) if name == "ci" else _column(frame[name], name, decimals)
+        _intervals(frame, decimals)
+        if name == "ci"
+        else _labels(frame[name])
+        if name in keys
+        else _column(frame[name], name, decimals)
         for name in columns
     ]
     return TextTable(
@@ -128,6 +132,13 @@ def _column(values: pd.Series, name: str, decimals: int) -> list[str]:
     if name not in _SAME_SCALE:
         decimals = common_decimals(numbers)
     return [round_half_away(value, decimals) for value in numbers]
+
+
+def _labels(values: pd.Series) -> list[str]:
+    """A key's cells: day 28 is "28", not "28.00"."""
+    if values.dtype.kind == "f" and all(value.is_integer() for value in _floats(values.dropna())):
+        return ["" if isnan(value) else f"{value + 0.0:.0f}" for value in _floats(values)]
+    return _column(values, "", 0)
 
 
 def _floats(values: pd.Series) -> list[float]:

@@ -134,6 +134,11 @@ class PatternMixture(ArmSpec):
     alternative: Alternative = "two-sided"
     null: float = 0.0
 
+    @property
+    def completes(self) -> bool:
+        """Missing outcomes are completed by the restriction."""
+        return True
+
 
 class ReferenceBased(Imputation):
     """`method = "reference_based"`: the arguments of `trialkit.reference_based`.
