@@ -334,3 +334,11 @@ def test_means_count_the_subjects_of_a_treatment_and_not_its_rows() -> None:
 def test_an_outcome_that_nobody_has_is_refused(baseline_as: str) -> None:
     with pytest.raises(tk.DataError, match="AVAL"):
         fit(trial().assign(AVAL=np.nan), baseline="BASE", baseline_as=baseline_as)
+
+
+@pytest.mark.parametrize("column", ["ID", "SEQ", "PER", "TRT"])
+def test_a_blank_label_is_refused(column: str) -> None:
+    data = trial().astype({"PER": str})
+    data.loc[3, column] = " "
+    with pytest.raises(tk.DataError, match=f"'{column}' has a blank label in 1 of 24 rows"):
+        fit(data, period_order=["1", "2", " "])

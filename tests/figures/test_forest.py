@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -26,6 +27,20 @@ def test_ratios_are_drawn_on_a_log_axis_about_one() -> None:
     axes = forest(labels=["a"], estimate=[2.0], low=[0.5], high=[8.0], is_ratio=True)
     assert axes.get_xscale() == "log"
     assert any(np.allclose(line.get_xdata(), [1, 1]) for line in axes.lines)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.8, 1.3), (0.5, 8.0), (0.02, 40.0), (1e-5, 900.0)])
+def test_numbers_of_a_log_axis_do_not_run_into_each_other(low: float, high: float) -> None:
+    axes = forest(labels=["a"], estimate=[1.0], low=[low], high=[high], is_ratio=True)
+    axes.figure.draw_without_rendering()
+    left, right = axes.get_xlim()
+    shown = [
+        text.get_window_extent()
+        for text, at in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)
+        if left <= at <= right
+    ]
+    assert len(shown) >= 3
+    assert all(a.x1 < b.x0 for a, b in pairwise(shown))
 
 
 @pytest.mark.parametrize("is_ratio", [False, True])

@@ -21,8 +21,9 @@ from trialkit.data.levels import (
     level_codes,
     period_levels,
 )
+from trialkit.data.model_columns import require_labels
 from trialkit.data.names import require_columns
-from trialkit.data.vectors import number_vector, require_frame
+from trialkit.data.vectors import complete_labels, number_vector, require_frame
 from trialkit.errors import DataError, SpecError
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
@@ -89,9 +90,9 @@ def read_crossover(
 ) -> CrossoverRows:
     """Codes of all rows of `data`.
 
-    Raises DataError for missing columns or labels, a subject in two sequences or with two rows
-    in a period (or at a measurement of it), a reference that is not a treatment, a single
-    treatment, period or measurement.
+    Raises DataError for missing columns, missing or blank labels, a subject in two sequences or
+    with two rows in a period (or at a measurement of it), a reference that is not a treatment,
+    a single treatment, period or measurement.
     """
     frame = require_frame(data)
     several = [] if measurement is None else [measurement]
@@ -104,9 +105,9 @@ def read_crossover(
         )
     require_columns(frame, columns)
     values = number_vector(frame, outcome)
-    who, subjects = _complete(frame, subject)
-    when, found_periods = _complete(frame, period)
-    order, found_sequences = _complete(frame, sequence)
+    who, subjects = complete_labels(frame, subject)
+    when, found_periods = complete_labels(frame, period)
+    order, found_sequences = complete_labels(frame, sequence)
     sequences = factor_levels(frame, sequence)
     periods = period_levels(frame, period, period_order)
     treatments = arm_levels(frame, treatment, _required(reference, treatment))
@@ -223,6 +224,7 @@ def _required(reference: object, treatment: str) -> object:
 def _treatment_codes(
     frame: pd.DataFrame, column: str, treatments: Sequence[object], values: FloatArray
 ) -> IntArray:
+    require_labels(frame[column], column)
     codes, labels = coded_labels(frame[column], column)
     lost = (codes < 0) & ~np.isnan(values)
     if lost.any():
@@ -231,19 +233,6 @@ def _treatment_codes(
             f"in row {frame.index[lost].tolist()[0]!r}; what was given there must be known."
         )
     return level_codes(codes, labels, treatments)
-
-
-def _complete(frame: pd.DataFrame, column: str) -> tuple[IntArray, list[object]]:
-    """Codes of a column without gaps, and its labels in order of appearance."""
-    codes, labels = coded_labels(frame[column], column)
-    missing = codes < 0
-    if missing.any():
-        raise DataError(
-            f"Column {column!r} is missing in {int(missing.sum())} of {len(frame)} rows, the "
-            f"first in row {frame.index[missing].tolist()[0]!r}; give these rows a value or "
-            "leave them out."
-        )
-    return codes, labels
 
 
 def _refuse_repeats(
@@ -262,7 +251,7 @@ def _refuse_repeats(
 
 def _measurements(frame: pd.DataFrame, column: str) -> tuple[IntArray, list[object]]:
     """Codes (N,) and labels of the measurements of a period."""
-    which, found = _complete(frame, column)
+    which, found = complete_labels(frame, column)
     labels = factor_levels(frame, column)
     if len(labels) < 2:
         raise DataError(

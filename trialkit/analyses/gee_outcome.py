@@ -12,7 +12,7 @@ from trialkit.analyses.crossover_binary import event_values
 from trialkit.data.levels import visit_levels
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import number_vector
-from trialkit.errors import DataError, SpecError
+from trialkit.errors import DataError
 from trialkit.typing import FloatArray
 
 __all__ = ["Family", "category_codes", "exposure_log", "outcome_values"]
@@ -44,13 +44,7 @@ def category_codes(
     A numeric column, a Categorical in order, or `order`: as for visits, text has no order.
     """
     require_columns(frame, [outcome])
-    try:
-        labels = visit_levels(frame, outcome, order)
-    except (DataError, SpecError) as error:
-        message = (
-            str(error).replace("visit_order", "category_order").replace("visits", "categories")
-        )
-        raise type(error)(message.replace("visit ", "category ")) from None
+    labels = visit_levels(frame, outcome, order, what="category")
     codes = pd.Index(labels, dtype=object).get_indexer(
         pd.Index(frame[outcome].tolist(), dtype=object)
     )

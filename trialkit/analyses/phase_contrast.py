@@ -23,9 +23,8 @@ from trialkit.analyses.phase_rows import (
     check_days,
     check_phase_order,
     phase_levels,
-    phases_in_time,
 )
-from trialkit.data.levels import coded_labels
+from trialkit.data.levels import coded_labels, visit_levels
 from trialkit.data.model_frame import ModelFrame, build_model_frame
 from trialkit.data.names import require_columns
 from trialkit.data.vectors import label_codes, number_vector, require_frame
@@ -257,7 +256,8 @@ def phase_contrast(
     if not kept.any():
         raise DataError(f"Column {outcome!r} has no value in {len(frame)} rows.")
     own = frame.loc[kept]
-    phases = phase_levels(frame, phase, phase_order, reference)
+    in_time = visit_levels(frame, phase, phase_order, what="phase")
+    phases = phase_levels(in_time, phase, reference)
     subjects = coded_labels(own[subject], subject)[1]
     if random_subject and len(subjects) < 2:
         raise DataError(
@@ -267,9 +267,7 @@ def phase_contrast(
     who = label_codes(own, subject, subjects)
     check_days(who, days[kept], subjects, day)
     model = _model(own, values[kept], phase, phases, outcome, n_rows=len(frame))
-    check_phase_order(
-        own, who, days[kept], phase, phases_in_time(frame, phase, phase_order), subjects
-    )
+    check_phase_order(own, who, days[kept], phase, in_time, subjects)
     parts = _fit(model, who, days[kept], correlation, random_subject, chosen)
     if parts.is_at_bound:
         message = "The between-subject variance is at its bound of zero."

@@ -8,19 +8,15 @@ from math import inf
 import numpy as np
 import pandas as pd
 
-from trialkit.data.levels import visit_levels
 from trialkit.data.vectors import label_codes
-from trialkit.errors import DataError, DesignError, SpecError
+from trialkit.errors import DataError, DesignError
 from trialkit.typing import FloatArray, IntArray
 
-__all__ = ["check_days", "check_phase_order", "phase_levels", "phases_in_time"]
+__all__ = ["check_days", "check_phase_order", "phase_levels"]
 
 
-def phase_levels(
-    frame: pd.DataFrame, phase: str, order: str | Sequence[object] | None, reference: object
-) -> list[object]:
-    """Phases in time, the reference moved first."""
-    in_time = phases_in_time(frame, phase, order)
+def phase_levels(in_time: Sequence[object], phase: str, reference: object) -> list[object]:
+    """The phases of column `phase`, from first to last, the reference moved first."""
     if reference not in in_time:
         raise DataError(
             f"reference={reference!r} is not a phase in column {phase!r}; phases: "
@@ -29,17 +25,6 @@ def phase_levels(
     if len(in_time) < 2:
         raise DataError(f"Column {phase!r} has one phase only: there is nothing to compare.")
     return [reference, *(label for label in in_time if label != reference)]
-
-
-def phases_in_time(
-    frame: pd.DataFrame, phase: str, order: str | Sequence[object] | None
-) -> list[object]:
-    """Phases from first to last, by the rules of visits; messages speak of phases."""
-    try:
-        return visit_levels(frame, phase, order)
-    except (DataError, SpecError) as error:
-        message = str(error).replace("visit_order", "phase_order").replace("visits", "phases")
-        raise type(error)(message) from None
 
 
 def check_phase_order(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from numbers import Number
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -31,6 +31,9 @@ __all__ = [
     "period_levels",
     "visit_levels",
 ]
+
+Occasion = Literal["visit", "period", "phase", "category"]
+PLURALS = {"visit": "visits", "period": "periods", "phase": "phases", "category": "categories"}
 
 
 def arm_levels(frame: pd.DataFrame, column: str, reference: object) -> list[object]:
@@ -81,7 +84,11 @@ def factor_levels(frame: pd.DataFrame, column: str) -> list[object]:
 
 
 def visit_levels(
-    frame: pd.DataFrame, column: str, order: str | Sequence[object] | None = None
+    frame: pd.DataFrame,
+    column: str,
+    order: str | Sequence[object] | None = None,
+    *,
+    what: Occasion = "visit",
 ) -> list[object]:
     """Visits that occur in `column`, from first to last.
 
@@ -92,7 +99,7 @@ def visit_levels(
     `astype("category")` of text); a column with a single label needs no order. Raises DataError
     for text without an order, for a visit that
     `order` does not place, and for an order column that gives a visit two numbers or two
-    visits one number; SpecError for an order that names a label twice.
+    visits one number; SpecError for an order that names a label twice. Errors speak of `what`.
 
     Example
     -------
@@ -103,20 +110,20 @@ def visit_levels(
     """
     require_columns(frame, [column])
     if isinstance(order, str):
-        return _ordered_by_column(frame, column, order)
+        return _ordered_by_column(frame, column, order, what)
     if order is not None:
         if not isinstance(order, Iterable):
             raise SpecError(
-                f"visit_order={order!r} is neither a list of labels nor the name of a column."
+                f"{what}_order={order!r} is neither a list of labels nor the name of a column."
             )
-        return _ordered_by_list(frame, column, list(order))
+        return _ordered_by_list(frame, column, list(order), what)
     labels = factor_levels(frame, column)
     if len(labels) > 1 and not _has_own_order(frame[column], labels):
         raise DataError(
-            f"The order of the visits in column {column!r} is not given, and text has none "
-            f"('Week 12' sorts before 'Week 2'). Present: {_listed(labels)}. Give visit_order= "
-            "(the labels in order, or a numeric column such as 'AVISITN'), or make the column "
-            "an ordered Categorical."
+            f"The order of the {PLURALS[what]} in column {column!r} is not given, and text has "
+            f"none ('Week 12' sorts before 'Week 2'). Present: {_listed(labels)}. Give "
+            f"{what}_order= (the labels in order, or a numeric column such as 'AVISITN'), or make "
+            "the column an ordered Categorical."
         )
     return labels
 
@@ -125,14 +132,7 @@ def period_levels(
     frame: pd.DataFrame, column: str, order: str | Sequence[object] | None = None
 ) -> list[object]:
     """`visit_levels` of the periods of a crossover; its errors speak of periods."""
-    try:
-        return visit_levels(frame, column, order)
-    except (DataError, SpecError) as error:
-        words = (("visit_order", "period_order"), ("visits", "periods"), ("Visit", "Period"))
-        text = str(error)
-        for visit, period in words:
-            text = text.replace(visit, period)
-        raise type(error)(text) from None
+    return visit_levels(frame, column, order, what="period")
 
 
 def _has_own_order(values: pd.Series, labels: Sequence[object]) -> bool:
@@ -156,44 +156,50 @@ def _is_only_alphabetical(labels: Sequence[object]) -> bool:
     return numbers != sorted(numbers)
 
 
-def _ordered_by_list(frame: pd.DataFrame, column: str, order: list[object]) -> list[object]:
+def _ordered_by_list(
+    frame: pd.DataFrame, column: str, order: list[object], what: Occasion
+) -> list[object]:
     twice = [label for position, label in enumerate(order) if label in order[:position]]
     if twice:
-        raise SpecError(f"visit_order names {twice[0]!r} twice.")
+        raise SpecError(f"{what}_order names {twice[0]!r} twice.")
     present = _unordered(frame, column)
     unplaced = [label for label in present if label not in order]
     if unplaced:
         raise DataError(
-            f"visit_order does not place {_listed(unplaced)} of column {column!r}; "
+            f"{what}_order does not place {_listed(unplaced)} of column {column!r}; "
             f"it has {_listed(order)}."
         )
     return [label for label in order if label in present]
 
 
-def _ordered_by_column(frame: pd.DataFrame, column: str, order: str) -> list[object]:
+def _ordered_by_column(
+    frame: pd.DataFrame, column: str, order: str, what: Occasion
+) -> list[object]:
     require_columns(frame, [order])
     if order == column:
         raise SpecError(
-            f"visit_order={order!r} is the column of the visits itself; name a numeric column, or "
-            "leave it out."
+            f"{what}_order={order!r} is the column of the {PLURALS[what]} itself; name a numeric "
+            "column, or leave it out."
         )
     numbers: dict[object, object] = {}
     pairs = frame.loc[frame[column].notna(), [column, order]].drop_duplicates()
     for label, number in zip(pairs[column].tolist(), pairs[order].tolist(), strict=True):
         if not isinstance(number, Number) or number != number:
             raise DataError(
-                f"Visit {label!r} has {order}={number!r}; an order column holds one number a visit."
+                f"{what.capitalize()} {label!r} has {order}={number!r}; an order column holds one "
+                f"number a {what}."
             )
         if numbers.setdefault(label, number) != number:
             raise DataError(
-                f"Visit {label!r} has two numbers in {order!r}: {numbers[label]!r} and {number!r}."
+                f"{what.capitalize()} {label!r} has two numbers in {order!r}: {numbers[label]!r} "
+                f"and {number!r}."
             )
     by_number: dict[object, object] = {}
     for label, number in numbers.items():
         if by_number.setdefault(number, label) != label:
             raise DataError(
-                f"Visits {by_number[number]!r} and {label!r} share {order}={number!r}: "
-                "their order is not given."
+                f"{PLURALS[what].capitalize()} {by_number[number]!r} and {label!r} share "
+                f"{order}={number!r}: their order is not given."
             )
     return sorted(numbers, key=lambda label: numbers[label])  # type: ignore[arg-type, return-value]
 

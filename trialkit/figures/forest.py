@@ -36,9 +36,9 @@ def forest(
     """
     centre, lower, upper = (np.asarray(values, dtype=float) for values in (estimate, low, high))
     axes = new_axes(6.0, 1.0 + INCHES_A_ROW * max(len(labels), 2)) if ax is None else ax
-    if is_ratio:
-        log_axis(axes)
     left, right = _limits(centre, lower, upper, is_ratio=is_ratio)
+    if is_ratio:
+        log_axis(axes, left, right)
     for row in range(len(labels)):
         if np.isnan(centre[row]):
             axes.text(

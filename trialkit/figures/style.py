@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ARM_COLORS", "INK", "MUTED", "log_axis", "new_axes", "quiet"]
 
+# Ratios of the ends of a logarithmic axis.
+SHORT_RANGE, MANY_POWERS = 6.0, 1000.0
 INK = "#1a1a1a"
 MUTED = "#8a8a8a"
 # Distinguishable in print and to colour-blind readers (Okabe & Ito 2008); the reference arm
@@ -37,11 +39,20 @@ def quiet(ax: Axes) -> Axes:
     return ax
 
 
-def log_axis(ax: Axes) -> None:
-    """A logarithmic x axis with plain numbers at 1, 2 and 5 times each power of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+def log_axis(ax: Axes, left: float, right: float) -> None:
+    """A logarithmic x axis from `left` to `right` with plain numbers.
+
+    They stand at 1, 2 and 5 times each power of ten where there is room, at powers alone over
+    three and more of them, and at even steps within less than one.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+    ax.set_xlim(left, right)
+    subs = (1.0, 2.0, 5.0) if right < MANY_POWERS * left else (1.0,)
+    is_short = right < SHORT_RANGE * left
+    ax.xaxis.set_major_locator(
+        MaxNLocator(nbins=6, steps=[1, 2, 5, 10]) if is_short else LogLocator(base=10, subs=subs)
+    )
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
