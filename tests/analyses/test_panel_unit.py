@@ -194,3 +194,30 @@ def test_markers_families_and_arrangements_that_are_none() -> None:
     words = pd.DataFrame([["x"] * 8], columns=[f"S{i:02d}" for i in range(8)])
     with pytest.raises(tk.DataError, match="not numeric"):
         panel.global_test(permutations=words)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    arms = parallel_panel()
+    first = arms["USUBJID"] == "S00"
+    for outcome in ("level", "change"):
+        panel = tk.compare_panel(
+            arms.assign(BASE=arms["BASE"].mask(first)), **PARALLEL, baseline="BASE", outcome=outcome
+        )
+        assert set(panel.frame()["n"]) == {19}
+        assert "5 measurement(s) have no baseline and are left out." in panel.notes
+    data = paired_panel().iloc[1:]
+    panel = tk.compare_panel(data, **PAIRED)
+    assert any("1 time(s) an analyte of a subject has values under one" in n for n in panel.notes)
+
+
+def test_words_of_ranks_and_of_censored_values_stand_where_they_hold() -> None:
+    data = paired_panel()
+    panel = tk.compare_panel(data, **PAIRED, test="wilcoxon", adjust="none")
+    assert panel.global_test().frame()["method"].iloc[-1].startswith("sum of squared t of ranks")
+    marker = {name: float(i) for i, name in enumerate(data["USUBJID"].unique())}
+    found = panel.associate(marker, name="ESR").frame()
+    assert not found["method"].str.contains("censored").any()
+    limit = float(data.loc[data["PARAMCD"] == "A0", "AVAL"].min())
+    censored = tk.compare_panel(data[data["PARAMCD"] == "A0"], **PAIRED, lloq=limit)
+    method = censored.associate(marker, name="ESR").frame()["method"]
+    assert method.str.contains("censored values by half").all()

@@ -108,7 +108,8 @@ def _rank_correlations(
     rows = []
     for row, label in enumerate(units.analytes):
         known = ~(np.isnan(response[row]) | np.isnan(value))
-        rows.append(_spearman(str(label), response[row][known], value[known], options, rule))
+        by_rule = rule if units.n_censored[row] and rule != "drop" else ""
+        rows.append(_spearman(str(label), response[row][known], value[known], options, by_rule))
     return rows
 
 
@@ -123,7 +124,7 @@ def _spearman(
     label: str, x: FloatArray, y: FloatArray, options: PanelOptions, rule: str
 ) -> Estimate:
     """Interval by Fisher's z with the variance of Bonett & Wright (2000)."""
-    substituted = f", censored values by {rule}" if options.censoring != "drop" else ""
+    substituted = f", censored values by {rule}" if rule else ""
     method = f"Spearman rank correlation{substituted}"
     n = x.size
     if n < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:

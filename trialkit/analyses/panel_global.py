@@ -229,7 +229,7 @@ def _sum_of_squares(
         den_df=inf,
         statistic=observed,
         p_value=reached / plan.n,
-        method=f"sum of squared t, {plan.words}",
+        method=f"sum of squared t{' of ranks' if options.test == 'wilcoxon' else ''}, {plan.words}",
     )
     return _Row(test=test, n_analytes=m, n=n, status="ok")
 
