@@ -140,10 +140,7 @@ class _Rows:
                 self._share(f"icc[{label}]", (BETWEEN,), (BETWEEN, name))
                 for label, name in zip(labels, names, strict=True)
             ),
-            *(
-                self._cv(f"cv_{name}", {name: 1.0})
-                for label, name in zip(labels, names, strict=True)
-            ),
+            *(self._cv(f"cv_{name}", {name: 1.0}) for name in names),
         ]
 
     def measured(self) -> list[Estimate]:

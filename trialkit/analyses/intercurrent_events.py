@@ -88,10 +88,14 @@ def intercurrent_events(
             raise DataError(f"An event {what!r} has no subject in {subject!r}.")
         if not is_known:
             raise DataError(f"Subject {who!r} has the event {what!r} without a day in {when!r}.")
-        found.append((who, what, number, place, strategies[what]))
+        found.append(Event(who, what, number, place, strategies[what]))
     after = len(planned)
     found.sort(
-        key=lambda one: (str(one[0]), after if one[3] is None else one[3], _sortable(one[2]))
+        key=lambda one: (
+            str(one.subject),
+            after if one.place is None else one.place,
+            _sortable(one.day),
+        )
     )
     _refuse_conflicts(found)
     return IntercurrentEvents(
@@ -175,12 +179,12 @@ def _planned(
 
 
 def _refuse_conflicts(events: list[Event]) -> None:
-    matter = [event for event in events if event[4] != "treatment-policy"]
+    matter = [event for event in events if event.strategy != "treatment-policy"]
     for one, two in pairwise(matter):
-        same = one[2] == two[2] if one[2] == one[2] else one[3] == two[3]
-        if one[0] == two[0] and same and one[4] != two[4]:
-            time = f"on day {one[2]:g}" if one[2] == one[2] else "from one visit on"
+        same = one.day == two.day if one.day == one.day else one.place == two.place
+        if one.subject == two.subject and same and one.strategy != two.strategy:
+            time = f"on day {one.day:g}" if one.day == one.day else "from one visit on"
             raise DataError(
-                f"Subject {one[0]!r} has {one[1]!r} ({one[4]}) and {two[1]!r} ({two[4]}) {time}: "
-                "which governs is not given."
+                f"Subject {one.subject!r} has {one.label!r} ({one.strategy}) and {two.label!r} "
+                f"({two.strategy}) {time}: which governs is not given."
             )

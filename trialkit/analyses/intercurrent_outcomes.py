@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,14 @@ __all__ = [
 ]
 
 
-# (subject, event, day, position of the first affected visit or None, strategy)
-Event: TypeAlias = tuple[object, object, float, int | None, str]
+class Event(NamedTuple):
+    """`place` is that of the first visit affected, None after the last; `day` may be NaN."""
+
+    subject: object
+    label: object
+    day: float
+    place: int | None
+    strategy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,12 +176,12 @@ def replaced(
     labels: list[object] = [None] * len(values)
     for row, who in enumerate(rows.subjects):
         event = governing.get(who)
-        if event is None or event[3] is None or rows.places[row] < event[3]:
+        if event is None or event.place is None or rows.places[row] < event.place:
             continue
-        labels[row] = event[1]
-        if event[4] == "hypothetical":
+        labels[row] = event.label
+        if event.strategy == "hypothetical":
             values[row] = nothing
-        elif event[4] == "composite":
+        elif event.strategy == "composite":
             values[row] = composite
         else:
             values[row] = carried.get(who, nothing)
@@ -189,7 +195,7 @@ def _carried(rows: Rows, governing: Mapping[object, Event]) -> dict[object, obje
         rows.subjects, rows.places, rows.values, rows.is_missing, strict=True
     ):
         event = governing.get(who)
-        if gone or event is None or event[3] is None or place >= event[3]:
+        if gone or event is None or event.place is None or place >= event.place:
             continue
         if who not in latest or place > latest[who][0]:
             latest[who] = (place, value)

@@ -74,9 +74,9 @@ class IntercurrentEvents:
         return replace(
             self,
             events=tuple(
-                (who, what, day, _next(kept, place), how)
-                for who, what, day, place, how in self.events
-                if chosen is None or who in chosen
+                event._replace(place=_next(kept, event.place))
+                for event in self.events
+                if chosen is None or event.subject in chosen
             ),
             visits=tuple(self.visits[place] for place in kept),
         )
@@ -114,7 +114,7 @@ class IntercurrentEvents:
         require_columns(frame, [self.subject, visit, outcome])
         self._require_shared_subjects(frame)
         governing = self._governing()
-        if composite is None and any(event[4] == "composite" for event in governing.values()):
+        if composite is None and any(event.strategy == "composite" for event in governing.values()):
             raise SpecError("'composite' meets an event: give composite=, the outcome it makes.")
         if add_rows:
             wanted = self._wanted(governing, frame[self.subject].tolist(), frame[visit].tolist())
@@ -122,7 +122,7 @@ class IntercurrentEvents:
         rows = self._rows(frame, visit, outcome)
         if composite is not None:
             check_composite(composite, rows, outcome)
-        if any(event[4] == "while-on-treatment" for event in governing.values()):
+        if any(event.strategy == "while-on-treatment" for event in governing.values()):
             refuse_several_rows(frame, subject=self.subject, visit=visit)
         values, labels = replaced(rows, governing, composite)
         return frame.assign(
@@ -158,7 +158,9 @@ class IntercurrentEvents:
         own = dict(zip(rows.subjects, labels, strict=True))
         n_seen = observed(rows)
         counts = {(what, how, label): [0, 0, 0] for what, how in self.strategies for label in arms}
-        for who, what, how in dict.fromkeys((one[0], one[1], one[4]) for one in self.events):
+        for who, what, how in dict.fromkeys(
+            (one.subject, one.label, one.strategy) for one in self.events
+        ):
             if who in own:
                 counts[what, how, own[who]][0] += 1
         responsible = self._responsible()
@@ -171,7 +173,7 @@ class IntercurrentEvents:
             for place in places:
                 event = responsible(who, place)
                 if event is not None:
-                    count = counts[event[1], event[4], label]
+                    count = counts[event.label, event.strategy, label]
                     count[1] += n_seen.get((who, place), 0)
                     count[2] += (who, place) not in n_seen
         sizes = [list(own.values()).count(label) for label in arms]
@@ -201,7 +203,7 @@ class IntercurrentEvents:
             if how == "hypothetical" and what not in strategies:
                 raise SpecError(f"strategies= has no entry for the event {what!r}.")
             other = governing.get(who)
-            settled = other is not None and other[4] != "hypothetical"
+            settled = other is not None and other.strategy != "hypothetical"
             if place is None or what not in strategies or settled:
                 continue
             rows.setdefault(who, (who, self.visits[place][0], strategies[what]))
@@ -210,8 +212,8 @@ class IntercurrentEvents:
     def _governing(self) -> dict[object, Event]:
         found: dict[object, Event] = {}
         for event in self.events:
-            if event[4] != "treatment-policy":
-                found.setdefault(event[0], event)
+            if event.strategy != "treatment-policy":
+                found.setdefault(event.subject, event)
         return found
 
     def _responsible(self) -> Callable[[object, int], Event | None]:
@@ -219,10 +221,12 @@ class IntercurrentEvents:
         governing = self._governing()
         own: dict[object, list[Event]] = {}
         for event in self.events:
-            own.setdefault(event[0], []).append(event)
+            own.setdefault(event.subject, []).append(event)
 
         def responsible(who: object, place: int) -> Event | None:
-            reached = [one for one in own.get(who, []) if one[3] is not None and one[3] <= place]
+            reached = [
+                one for one in own.get(who, []) if one.place is not None and one.place <= place
+            ]
             governs = governing.get(who)
             return governs if governs in reached else next(iter(reached), None)
 
@@ -230,10 +234,11 @@ class IntercurrentEvents:
 
     def _require_shared_subjects(self, frame: pd.DataFrame) -> None:
         people = set(frame[self.subject].tolist())
-        if self.events and not any(event[0] in people for event in self.events):
+        if self.events and not any(event.subject in people for event in self.events):
+            n_subjects = len({event.subject for event in self.events})
             raise DataError(
-                f"None of the {len({event[0] for event in self.events})} subjects with an event, "
-                f"first {self.events[0][0]!r}, is in column {self.subject!r} of the data, first "
+                f"None of the {n_subjects} subjects with an event, first "
+                f"{self.events[0].subject!r}, is in column {self.subject!r} of the data, first "
                 f"{next(iter(people), None)!r}: are the identifiers the same? For a part of the "
                 "trial in which nobody has one, take within(subjects=...) first."
             )
@@ -249,10 +254,10 @@ class IntercurrentEvents:
         return [
             (who, label)
             for who, event in governing.items()
-            if event[4] in ("composite", "while-on-treatment")
-            and event[3] is not None
+            if event.strategy in ("composite", "while-on-treatment")
+            and event.place is not None
             and who in people
-            for label, _ in self.visits[event[3] :]
+            for label, _ in self.visits[event.place :]
             if label in attended
         ]
 

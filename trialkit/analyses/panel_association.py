@@ -9,7 +9,6 @@ from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.panel_choices import PanelOptions
@@ -20,6 +19,7 @@ from trialkit.errors import DataError, SpecError
 from trialkit.kernels.effect_rows import SMALLEST_REST
 from trialkit.kernels.fisher_z import fisher_z_interval
 from trialkit.kernels.ranks import midranks
+from trialkit.kernels.student_t import t_p_value
 from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative, FloatArray
@@ -174,7 +174,4 @@ def _exact_p(a: FloatArray, b: FloatArray, alternative: Alternative) -> float:
 
 def _t_p(rho: float, n: int, alternative: Alternative) -> float:
     rest = max(1 - rho**2, SMALLEST_REST)
-    t = rho * sqrt((n - 2) / rest)
-    if alternative == "two-sided":
-        return 2 * float(special.stdtr(n - 2, -abs(t)))
-    return float(special.stdtr(n - 2, t if alternative == "less" else -t))
+    return t_p_value(rho * sqrt((n - 2) / rest), n - 2, alternative)

@@ -17,6 +17,7 @@ from trialkit.analyses.panel_ros import refuse_arbitrary_values
 from trialkit.analyses.panel_units import PanelUnits, completed, only, only_subjects
 from trialkit.errors import SpecError
 from trialkit.kernels.effect_rows import effect_correlations, fit_effect, project, t_of
+from trialkit.kernels.student_t import t_p_value
 from trialkit.results import TestTable
 from trialkit.results.tables import TestResult
 from trialkit.typing import FloatArray
@@ -185,17 +186,11 @@ def _directional(
 ) -> _Row:
     """A weighted sum of the t statistics over its standard deviation."""
     statistic = float(weights @ t) / sqrt(float(weights @ correlation @ weights))
-    tail = float(special.stdtr(df, -abs(statistic)))
-    p_value = {
-        "two-sided": 2 * tail,
-        "less": float(special.stdtr(df, statistic)),
-        "greater": float(special.stdtr(df, -statistic)),
-    }[options.alternative]
     test = TestResult(
         num_df=1,
         den_df=df,
         statistic=statistic,
-        p_value=p_value,
+        p_value=t_p_value(statistic, df, options.alternative),
         method=f"O'Brien {kind}, t{rule}",
     )
     return _Row(test=test, n_analytes=t.size, n=n, status="ok")

@@ -8,13 +8,13 @@ from math import nan, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_units import PanelUnits, completed
 from trialkit.errors import DataError, SpecError
 from trialkit.kernels.effect_rows import SMALLEST_REST
 from trialkit.kernels.fisher_z import fisher_z_interval
+from trialkit.kernels.student_t import t_p_value
 from trialkit.results import Estimate
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import BoolArray, FloatArray
@@ -48,7 +48,7 @@ def repeated_correlations(
     if units.n_censored.any():
         method += f", censored values by {rule}"
     return [
-        _one(str(label), y[row].ravel(), x.ravel(), subject, options, method)
+        _correlation(str(label), y[row].ravel(), x.ravel(), subject, options, method)
         for row, label in enumerate(units.analytes)
     ]
 
@@ -81,7 +81,7 @@ def _occasions(
     return y.reshape(y.shape[0], n, -1), x.reshape(n, -1)
 
 
-def _one(
+def _correlation(
     label: str,
     y: FloatArray,
     x: FloatArray,
@@ -108,12 +108,6 @@ def _one(
     r = _pingouin(x[several], y[several], who[several], df)
     rest = max(1 - r**2, SMALLEST_REST)
     t = r * sqrt(df / rest)
-    tail = float(special.stdtr(df, -abs(t)))
-    p_value = {
-        "two-sided": 2 * tail,
-        "less": float(special.stdtr(df, t)),
-        "greater": float(special.stdtr(df, -t)),
-    }[options.alternative]
     low, high = fisher_z_interval(
         r, 1 / (df - 1), level=options.ci_level, alternative=options.alternative
     )
@@ -123,7 +117,7 @@ def _one(
         estimate=r,
         df=float(df),
         statistic=t,
-        p_value=p_value,
+        p_value=t_p_value(t, df, options.alternative),
         ci_low=low,
         ci_high=high,
         method=with_hypothesis(method, options.alternative, 0.0),

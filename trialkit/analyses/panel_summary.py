@@ -125,12 +125,12 @@ def _of_condition(
         if fits.converged[place]
     }
     return [
-        _one(y[row], side[row], subject, normal.get(row), in_units=in_units)
+        _statistics(y[row], side[row], subject, normal.get(row), in_units=in_units)
         for row in range(analytes.size)
     ]
 
 
-def _one(
+def _statistics(
     y: FloatArray,
     side: IntArray,
     subject: IntArray,
