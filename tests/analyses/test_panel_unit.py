@@ -140,3 +140,84 @@ def test_numbers_beyond_a_limit_are_flagged_as_marks_are() -> None:
     long = tk.panel_long(wide, id_columns="S", analytes="IL6", limits=limits)
     assert long["FLAG"].tolist() == ["below", "", "above", "below"]
     assert long["AVAL"].tolist() == [0.2, 5.0, 12.0, 0.4]
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_an_arm_above_its_limit_is_the_higher_one(within: bool) -> None:
+    data, options = (paired_panel(), PAIRED) if within else (parallel_panel(), PARALLEL)
+    above = data[options["condition"]] == options["reference"]
+    limits = {"low": dict.fromkeys(["lloq"], "LIMIT"), "high": dict.fromkeys(["uloq"], "LIMIT")}
+    for which, said in limits.items():
+        limit = 1e6 if which == "low" else 1e-6
+        censored = data.assign(LIMIT=np.where(above, limit, np.nan))
+        p = {
+            alternative: tk.compare_panel(
+                censored, **options, **said, adjust="none", alternative=alternative
+            ).frame()["p_value"]
+            for alternative in ("less", "greater")
+        }
+        likely, unlikely = ("greater", "less") if which == "low" else ("less", "greater")
+        assert (p[likely] < 0.01).all()
+        assert (p[unlikely] > 0.99).all()
+
+
+def test_values_beyond_both_limits_have_no_one_sided_test_on_detection() -> None:
+    data = paired_panel()
+    reference = data["AVISIT"] == "Baseline"
+    low = data["USUBJID"].isin(["S00", "S01"])
+    limits = data.assign(
+        LOW=np.where(reference & low, 1e6, np.nan), HIGH=np.where(reference & ~low, 1e-6, np.nan)
+    )
+    options = {**PAIRED, "lloq": "LOW", "uloq": "HIGH", "adjust": "none"}
+    assert tk.compare_panel(limits, **options).frame()["p_value"].notna().all()
+    frame = tk.compare_panel(limits, **options, alternative="less").frame()
+    assert frame["p_value"].isna().all()
+    assert frame["method"].str.contains("no one-sided test").all()
+
+
+def test_markers_families_and_arrangements_that_are_none() -> None:
+    panel = tk.compare_panel(paired_panel(), **PAIRED)
+    nothing: Any = [1.0, 2.0]
+    text: Any = {"S00": "a"}
+    with pytest.raises(tk.SpecError, match="a mapping or a Series"):
+        panel.associate(nothing, name="ESR")
+    with pytest.raises(tk.DataError, match="give numbers"):
+        panel.associate(text, name="ESR")
+    with pytest.raises(tk.DataError, match="several values of 'S00'"):
+        panel.associate(pd.Series([1.0, 2.0], index=["S00", "S00"]), name="ESR")
+    with pytest.raises(tk.SpecError, match="maps the name"):
+        panel.global_test(nothing)
+    with pytest.raises(tk.SpecError, match="twice"):
+        panel.global_test({"pair": ["A0", "A0"]})
+    with pytest.raises(tk.SpecError, match="must list"):
+        panel.global_test({"one": "A0"})
+    words = pd.DataFrame([["x"] * 8], columns=[f"S{i:02d}" for i in range(8)])
+    with pytest.raises(tk.DataError, match="not numeric"):
+        panel.global_test(permutations=words)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    arms = parallel_panel()
+    first = arms["USUBJID"] == "S00"
+    for outcome in ("level", "change"):
+        panel = tk.compare_panel(
+            arms.assign(BASE=arms["BASE"].mask(first)), **PARALLEL, baseline="BASE", outcome=outcome
+        )
+        assert set(panel.frame()["n"]) == {19}
+        assert "5 measurement(s) have no baseline and are left out." in panel.notes
+    data = paired_panel().iloc[1:]
+    panel = tk.compare_panel(data, **PAIRED)
+    assert any("1 time(s) an analyte of a subject has values under one" in n for n in panel.notes)
+
+
+def test_words_of_ranks_and_of_censored_values_stand_where_they_hold() -> None:
+    data = paired_panel()
+    panel = tk.compare_panel(data, **PAIRED, test="wilcoxon", adjust="none")
+    assert panel.global_test().frame()["method"].iloc[-1].startswith("sum of squared t of ranks")
+    marker = {name: float(i) for i, name in enumerate(data["USUBJID"].unique())}
+    found = panel.associate(marker, name="ESR").frame()
+    assert not found["method"].str.contains("censored").any()
+    limit = float(data.loc[data["PARAMCD"] == "A0", "AVAL"].min())
+    censored = tk.compare_panel(data[data["PARAMCD"] == "A0"], **PAIRED, lloq=limit)
+    method = censored.associate(marker, name="ESR").frame()["method"]
+    assert method.str.contains("censored values by half").all()

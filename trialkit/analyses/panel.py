@@ -248,6 +248,12 @@ def _left_out(cells: PanelCells, units: Iterable[PanelUnits]) -> list[str]:
             notes.append(
                 f"{item.contrast}: {lost} subject(s) left out, without a sample under both."
             )
+        n_halves = int((item.present.any(axis=(2, 3)) & ~item.used).sum())
+        if n_halves:
+            notes.append(
+                f"{item.contrast}: {n_halves} time(s) an analyte of a subject has values under one "
+                "condition only, and is left out."
+            )
     return notes
 
 

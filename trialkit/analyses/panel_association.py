@@ -8,13 +8,14 @@ from itertools import permutations as orders
 from math import nan, sqrt
 
 import numpy as np
+import pandas as pd
 
 from trialkit.analyses.choices import check_choice
 from trialkit.analyses.panel_choices import PanelOptions
 from trialkit.analyses.panel_repeated_correlation import repeated_correlations
 from trialkit.analyses.panel_ros import refuse_arbitrary_values
 from trialkit.analyses.panel_units import PanelUnits, completed
-from trialkit.errors import DataError
+from trialkit.errors import DataError, SpecError
 from trialkit.kernels.effect_rows import SMALLEST_REST
 from trialkit.kernels.fisher_z import fisher_z_interval
 from trialkit.kernels.ranks import midranks
@@ -23,7 +24,7 @@ from trialkit.results import Estimate, EstimateTable
 from trialkit.results.estimate import with_hypothesis
 from trialkit.typing import Alternative, FloatArray
 
-__all__ = ["associations"]
+__all__ = ["associations", "marker_by_key"]
 
 METHODS = {"spearman": "Spearman", "repeated": "Repeated-measures"}
 # Up to this many subjects every order of the marker is enumerated (9! = 362,880).
@@ -31,6 +32,22 @@ MAX_EXACT = 9
 # Fewer subjects than this and an interval of a rank correlation spans nearly everything.
 FEW = 20
 TIE = 1e-12
+
+
+def marker_by_key(marker: object, name: str) -> dict[object, float]:
+    """The marker as numbers by key; DataError where a value is none or a key stands twice."""
+    if not isinstance(marker, Mapping | pd.Series):
+        raise SpecError(f"marker= of {name!r} must be a mapping or a Series.")
+    if isinstance(marker, pd.Series) and marker.index.has_duplicates:
+        again = marker.index[marker.index.duplicated()][0]
+        raise DataError(f"{name!r} has several values of {again!r}; give one.")
+    values: dict[object, float] = {}
+    for key, value in marker.items():
+        try:
+            values[key] = nan if pd.isna(value) else float(value)
+        except (TypeError, ValueError):
+            raise DataError(f"{name!r} has {value!r} for {key!r}; give numbers.") from None
+    return values
 
 
 def associations(
@@ -91,7 +108,8 @@ def _rank_correlations(
     rows = []
     for row, label in enumerate(units.analytes):
         known = ~(np.isnan(response[row]) | np.isnan(value))
-        rows.append(_spearman(str(label), response[row][known], value[known], options, rule))
+        by_rule = rule if units.n_censored[row] and rule != "drop" else ""
+        rows.append(_spearman(str(label), response[row][known], value[known], options, by_rule))
     return rows
 
 
@@ -106,7 +124,7 @@ def _spearman(
     label: str, x: FloatArray, y: FloatArray, options: PanelOptions, rule: str
 ) -> Estimate:
     """Interval by Fisher's z with the variance of Bonett & Wright (2000)."""
-    substituted = f", censored values by {rule}" if options.censoring != "drop" else ""
+    substituted = f", censored values by {rule}" if rule else ""
     method = f"Spearman rank correlation{substituted}"
     n = x.size
     if n < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:

@@ -102,7 +102,11 @@ def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> 
         base = _fill(shape, which, cell, found, np.nan)
         base_side = _fill(shape, which, cell, found_side, 0)
     n_missing = int(np.isnan(y).sum())
-    notes = (f"{n_missing} of {len(frame)} measurements are missing.",) if n_missing else ()
+    notes = [f"{n_missing} of {len(frame)} measurements are missing."] if n_missing else []
+    if base is not None:
+        n_without = int((~np.isnan(y) & np.isnan(found)).sum())
+        if n_without:
+            notes.append(f"{n_without} measurement(s) have no baseline and are left out.")
     return PanelCells(
         analytes=tuple(analytes),
         subjects=tuple(subjects),
@@ -114,7 +118,7 @@ def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> 
         baseline=base,
         baseline_side=base_side,
         attributes=_attributes(frame, columns, cell, first),
-        notes=notes,
+        notes=tuple(notes),
         is_log=transform != "linear",
     )
 

@@ -104,7 +104,16 @@ def unestimable(
 
 
 def exact_test(units: PanelUnits, row: int, alternative: Alternative) -> tuple[float, str]:
-    """Fisher between arms, McNemar within subjects; a subject is detected by any draw."""
+    """Fisher between arms, McNemar within subjects; a subject is detected by any draw.
+
+    A value above its limit is high: there the lower share within the limits speaks for the
+    higher value. Values beyond both limits leave no one-sided test (NaN).
+    """
+    beyond = units.side[row][units.used[row]]
+    if alternative != "two-sided" and (beyond > 0).any():
+        if (beyond < 0).any():
+            return nan, "no one-sided test on detection: values beyond both limits"
+        alternative = "less" if alternative == "greater" else "greater"
     if units.is_within:
         seen = (units.present[row] & (units.side[row] == 0)).any(axis=2)[units.used[row]]
         gained = int(np.sum(seen[:, 1] & ~seen[:, 0]))

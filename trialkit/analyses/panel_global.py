@@ -88,9 +88,14 @@ def _families(
 ) -> dict[str, list[int]]:
     if families is None:
         return {"panel": list(range(len(units.analytes)))}
+    if not isinstance(families, Mapping):
+        raise SpecError("families= maps the name of a family to its analytes.")
     chosen = {}
     for name, analytes in families.items():
-        unknown = [label for label in analytes if label not in units.analytes]
+        if not isinstance(analytes, str) and len(set(analytes)) < len(analytes):
+            raise SpecError(f"Family {name!r} names an analyte twice.")
+        listed = () if isinstance(analytes, str) else analytes
+        unknown = [label for label in listed if label not in units.analytes]
         if unknown or isinstance(analytes, str) or len(analytes) == 0:
             raise SpecError(
                 f"Family {name!r} names {unknown[0]!r}, which is no analyte of the panel."
@@ -219,7 +224,7 @@ def _sum_of_squares(
         den_df=inf,
         statistic=observed,
         p_value=reached / plan.n,
-        method=f"sum of squared t, {plan.words}",
+        method=f"sum of squared t{' of ranks' if options.test == 'wilcoxon' else ''}, {plan.words}",
     )
     return _Row(test=test, n_analytes=m, n=n, status="ok")
 

@@ -22,6 +22,7 @@ from trialkit.analyses.panel_tobit import null_scores
 from trialkit.analyses.panel_units import PanelUnits, has_several_draws, only
 from trialkit.analyses.panel_welch import welch_statistics
 from trialkit.analyses.random_generator import generator
+from trialkit.data.vectors import number_vector
 from trialkit.errors import DataError, DesignError, SpecError
 from trialkit.kernels.arrangements import Labels, Signs, blocks
 from trialkit.kernels.effect_rows import EffectRows, effect_correlations, project, t_of
@@ -313,7 +314,8 @@ def _given(units: PanelUnits, frame: pd.DataFrame) -> Plan:
             f"({_first(missing)}), {len(strange)} column(s) are no analysed subject "
             f"({_first(strange)})."
         )
-    matrix = frame.set_axis(names, axis=1)[subjects].to_numpy(dtype=np.float64)
+    named = frame.set_axis(names, axis=1)
+    matrix = np.column_stack([number_vector(named, subject) for subject in subjects])
     if not np.isin(matrix, (0.0, 1.0)).all() or matrix.shape[0] == 0:
         raise DataError("permutations= must hold rows of 0 (reference) and 1 only.")
     if units.design != "paired":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from trialkit.analyses.panel_association import associations
+from trialkit.analyses.panel_association import associations, marker_by_key
 from trialkit.analyses.panel_cells import PanelCells
 from trialkit.analyses.panel_choices import CENSORING, PanelOptions
 from trialkit.analyses.panel_global import global_tests
@@ -122,9 +122,13 @@ class PanelTable(EstimateTable):
         References: Bonett & Wright (2000), doi:10.1007/BF02294183; Bakdash & Marusich (2017),
         doi:10.3389/fpsyg.2017.00456.
         """
-        values = {key: float(value) for key, value in dict(marker).items()}
         return associations(
-            self.units, self.options, values, name=name, method=method, adjust=adjust
+            self.units,
+            self.options,
+            marker_by_key(marker, name),
+            name=name,
+            method=method,
+            adjust=adjust,
         )
 
     def volcano(

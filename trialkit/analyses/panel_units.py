@@ -195,12 +195,6 @@ def _within(
     places = _draw_places(cells, order, both)
     y = np.where(places >= 0, cells.y[:, places], np.nan)
     side = np.where(places >= 0, cells.side[:, places], 0)
-    names = list(columns.covariates)
-    if names:
-        raise DesignError(
-            f"covariates= ({', '.join(names)}) do not change a difference within a subject; "
-            "they are for parallel designs."
-        )
     cell_columns = _cell_columns(cells, columns, places, design)
     nuisance = cell_columns[:, 1] - cell_columns[:, 0]
     if columns.plate and places.shape[2] > 1:
