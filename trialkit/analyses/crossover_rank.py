@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf, nan, sqrt
 from typing import Literal
 
@@ -33,7 +33,7 @@ from trialkit.results import (
     check_null,
 )
 from trialkit.results.estimate import with_hypothesis
-from trialkit.typing import Alternative, FloatArray
+from trialkit.typing import Alternative, BoolArray, FloatArray
 
 __all__ = ["crossover_rank"]
 
@@ -143,6 +143,39 @@ def crossover_rank(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Compared:
+    """What the two sequences are compared on: `values` (n,), the upper group, and their names."""
+
+    values: FloatArray
+    is_upper: BoolArray
+    label: str
+    groups: str
+    what: str
+
+
+def _compared(pairs: Pairs, effect: str) -> _Compared:
+    """Half differences or sums of each subject; DataError where they are all the same."""
+    reference_first, test_first = pairs.sequences
+    label, groups = pairs.contrast, f"{reference_first} against {test_first}"
+    is_upper = ~pairs.test_first
+    if effect == "treatment":
+        values, is_upper = pairs.period_differences / 2, pairs.test_first
+        groups, what = f"{test_first} against {reference_first}", "half period differences"
+    elif effect == "period":
+        values, what = pairs.treatment_differences / 2, "half treatment differences"
+        label = f"{pairs.periods[1]} - {pairs.periods[0]}"
+    else:
+        values, what = pairs.first + pairs.second, "sums of both periods"
+        label = f"{reference_first} - {test_first}"
+    if np.ptp(values) == 0:
+        raise DataError(
+            f"The {what} of {pairs.outcome!r} are {values[0]:g} in all {pairs.n} subjects: no rank "
+            "test."
+        )
+    return _Compared(values=values, is_upper=is_upper, label=label, groups=groups, what=what)
+
+
 def _koch(
     pairs: Pairs,
     effect: str,
@@ -154,24 +187,11 @@ def _koch(
     alternative: Alternative,
     null: float,
 ) -> EstimateTable:
-    reference_first, test_first = pairs.sequences
-    if effect == "treatment":
-        values, group, label = pairs.period_differences / 2, pairs.test_first, pairs.contrast
-        what = "half period differences"
-    elif effect == "period":
-        values, group = pairs.treatment_differences / 2, ~pairs.test_first
-        label = f"{pairs.periods[1]} - {pairs.periods[0]}"
-        what = "half treatment differences"
-    else:
-        values, group = pairs.first + pairs.second, ~pairs.test_first
-        label = f"{reference_first} - {test_first}"
-        what = "sums of both periods"
-    if np.ptp(values) == 0:
-        raise DataError(
-            f"The {what} of {pairs.outcome!r} are {values[0]:g} in all {pairs.n} subjects: no rank "
-            "test."
-        )
-    frame = pd.DataFrame({"value": values, "group": np.where(group, "upper", "lower")})
+    compared = _compared(pairs, effect)
+    what, label = compared.what, compared.label
+    frame = pd.DataFrame(
+        {"value": compared.values, "group": np.where(compared.is_upper, "upper", "lower")}
+    )
     table = rank_sum(
         frame,
         outcome="value",
@@ -185,8 +205,7 @@ def _koch(
         null=null,
     )
     estimate = table.single()
-    upper, lower = (test_first, reference_first) if effect == "treatment" else pairs.sequences
-    method = f"Koch: {upper} against {lower} on {what}; {estimate.method}"
+    method = f"Koch: {compared.groups} on {what}; {estimate.method}"
     plain = rank_sum(
         frame,
         outcome="value",
