@@ -108,7 +108,8 @@ def figure(statistic: str, printed: str) -> Figure:
         ("mean", "6.30", 6.2949, None, False, "6.29"),
         ("mean", "0.13", 0.125, None, True, "0.13"),
         ("mean", "0.12", 0.125, None, True, "0.13"),  # halves print either way
-        ("p", "<0.001", 0.0004, None, True, "0.000"),
+        ("p", "<0.001", 0.0004, None, True, "<0.001"),
+        ("p", ">0.99", 0.9951, None, True, ">0.99"),
         ("p", "<0.001", 0.002, None, False, "0.002"),
         ("n/N", "20/44", 20, 44, True, "20/44"),
         ("n/N", "20/44", 20, 49, False, "20/49"),

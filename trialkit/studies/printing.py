@@ -13,7 +13,8 @@ __all__ = ["as_printed", "prints_the_same"]
 def as_printed(figure: Figure | None, value: float, total: int | None) -> str:
     """`value` at the decimals of `figure`, halves away from zero; "n/N" where there is a total.
 
-    Without a figure to follow, four significant digits.
+    A bound ("<0.001") that holds prints as itself. Without a figure to follow, four significant
+    digits.
     """
     if total is not None and figure is not None and figure.count is not None:
         return f"{value:.0f}/{total}"
@@ -21,6 +22,8 @@ def as_printed(figure: Figure | None, value: float, total: int | None) -> str:
         return ""
     if figure is None or figure.interval is None:
         return f"{value:.4g}" if figure is None else f"{value:.0f}"
+    if isnan(figure.interval.value) and figure.interval.contains(value):
+        return figure.printed.strip()
     unit = Decimal(1).scaleb(-figure.interval.decimals)
     # repr carries the shortest decimal that is this float, so 0.125 rounds as 0.125 does.
     return str(Decimal(repr(float(value))).quantize(unit, rounding=ROUND_HALF_UP))
