@@ -1,4 +1,4 @@
-"""One synthetic trial with dropout for the tests of imputation."""
+"""One synthetic trial with dropout for the tests of imputation, and its imputation by reference."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+import trialkit as tk
+from trialkit.analyses.reference_based import ReferenceBased
 
 VISITS = (4, 8, 12)
 ROLES: dict[str, Any] = {
@@ -39,3 +42,8 @@ def trial(n: int = 40, seed: int = 5, arms: tuple[str, ...] = ("Placebo", "Drug"
             "CHG": y.ravel(),
         }
     )
+
+
+def run(data: pd.DataFrame, **other: Any) -> ReferenceBased:
+    """`tk.reference_based` of such a trial."""
+    return tk.reference_based(FORMULA, data, **{**ROLES, "analysis": ANALYSIS, **other})

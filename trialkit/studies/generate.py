@@ -39,7 +39,6 @@ SEEDS = MappingProxyType(
 )
 # Trials made up to show a method, after no publication.
 WITHOUT_FIGURES = frozenset({"informative_dropout"})
-CALIBRATED_FILE = "calibrated.csv"
 
 Maker = Callable[..., dict[str, pd.DataFrame]]
 

@@ -31,9 +31,8 @@ ANALYTES = {
     "TGFB": "plasma TGF-beta",
 }
 PHASES = {"Baseline": ("baseline", "wk0-2"), "LDN 4.5 mg": ("ldn_4.5mg", "last 2 wk of dosing")}
-# Draws in either fortnight; their number is not printed.
-DRAWS = 4
-# Deviations of the women and of the draws: symmetric, so that means stay exact.
+# Deviations of the women and of the draws: symmetric, so that means stay exact. How many draws
+# there were in either fortnight is not printed.
 WOMEN_PATTERN = (-7, -5, -3, -1, 1, 3, 5, 7)
 DRAW_PATTERN = (-3, -1, 1, 3)
 # Spread between women and a unit of the draws' pattern, as shares of the mean.
