@@ -36,8 +36,9 @@ def heatmap(
 ) -> Axes:
     """Draw `values` (m, n), blue below zero and red above, missing cells grey.
 
-    Cells that are `marked` (m, n) have a dot. `breaks` are columns before which a white line stands. In grey print the two ends are dark
-    and the middle light: the sign is then read from the numbers.
+    Cells that are `marked` (m, n) have a dot. `breaks` are columns before which a white line
+    stands. In grey print the two ends are dark and the middle light: the sign is then read from
+    the numbers.
     """
     matrix = np.asarray(values, dtype=float)
     height = max(SMALLEST_HEIGHT, 1.3 + INCHES_A_ROW * matrix.shape[0])
