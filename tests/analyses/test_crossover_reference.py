@@ -166,7 +166,7 @@ class TestFixedSubject:
         ours = fit.type3().frame().set_index("term").loc[[TERMS[t] for t in theirs["term"]]]
         for name, column in (("num_df", "df"), ("sum_sq", "sum_sq"), ("statistic", "statistic")):
             assert_close(ours[name], theirs[column], rtol=1e-9)
-        assert_close(ours["p_value"], theirs["p_value"], rtol=1e-8)
+        assert_close(ours["p_value"], theirs["p_value"], rtol=1e-9)
 
     def test_single_carryover_terms(
         self, case: str, analysis: str, choices: dict[str, Any]
@@ -181,7 +181,7 @@ class TestFixedSubject:
         assert_close(ours["statistic"] ** 2, theirs["statistic"], rtol=1e-9)
         mse = reference_case(case)[analysis]["mse"]
         assert_close(ours["statistic"] ** 2 * mse, theirs["sum_sq"], rtol=1e-9)
-        assert_close(ours["p_value"], theirs["p_value"], rtol=1e-8)
+        assert_close(ours["p_value"], theirs["p_value"], rtol=1e-9)
 
     def test_residual_and_sequence(self, case: str, analysis: str, choices: dict[str, Any]) -> None:
         fit = fitted(case, random=False, **choices)
@@ -197,7 +197,7 @@ class TestFixedSubject:
         assert_close(row["num_df"], expected["df_seq"], rtol=0)
         assert_close(row["den_df"], expected["df_subject"], rtol=0)
         assert_close(row["statistic"], expected["statistic"], rtol=1e-9)
-        assert_close(row["p_value"], expected["p_value"], rtol=1e-8)
+        assert_close(row["p_value"], expected["p_value"], rtol=1e-9)
         mean_square = row["sum_sq"] / row["num_df"] / row["statistic"]
         assert_close(mean_square * row["den_df"], expected["ss_subject"], rtol=1e-9)
 
