@@ -126,7 +126,12 @@ def test_figures_show_every_analyte() -> None:
     panel = tk.compare_panel(paired_panel(n=10).assign(LLOQ=18.0), **PAIRED, lloq="LLOQ")
     n = len(panel)
     assert len(panel.forest().get_yticks()) == n
-    assert len(panel.heatmap().get_yticks()) == n
+    map_ = panel.heatmap()
+    assert len(map_.get_yticks()) == n
+    beyond = paired_panel(n=10).query("AVAL <= 18")
+    dots = sum(len(c.get_offsets()) for c in map_.collections)
+    assert dots == len(beyond.drop_duplicates(["USUBJID", "PARAMCD"])) > 0
+    assert "dots: a bound stands for a censored value" in map_.get_xlabel()
     assert len(panel.detection().patches) == 2 * n
     drawn = sum(len(c.get_offsets()) for c in panel.volcano().collections)
     assert drawn == int(panel.frame()["estimate"].notna().sum())
@@ -135,7 +140,9 @@ def test_figures_show_every_analyte() -> None:
     lines = panel.paired_lines("A0")
     assert len(lines.lines) == 10 + 1
     arms = tk.compare_panel(parallel_panel(), **PARALLEL)
-    assert len(arms.heatmap().get_xticks()) == 20
+    whole = arms.heatmap()
+    assert len(whole.get_xticks()) == 20
+    assert whole.get_xlabel() == "LDN - Placebo"
     with pytest.raises(tk.SpecError, match="needs both conditions"):
         arms.paired_lines("A0")
     with pytest.raises(tk.SpecError, match="is no analyte"):

@@ -173,8 +173,9 @@ class PanelTable(EstimateTable):
         """Standardized differences of every subject (paired), or values (parallel), clustered.
 
         Rows are divided by their standard deviation (parallel: after subtracting the mean of
-        the reference) and ordered by average-linkage clustering of their correlations. Bounds
-        stand for censored values.
+        the reference) and ordered by average-linkage clustering of their correlations. Where a
+        bound stands for a censored value the cell has a dot: its size, and with both values
+        censored its sign, come from the bounds.
         """
         from trialkit.figures.heatmap import heatmap
 
@@ -186,13 +187,16 @@ class PanelTable(EstimateTable):
             columns = np.arange(len(units.subjects))
         breaks = [] if units.is_within else [int((units.labels == 0).sum())]
         unit = "difference / SD" if units.is_within else "(value - reference mean) / SD"
+        is_censored = (units.side != 0).any(axis=(2, 3))
+        dots = "\ndots: a bound stands for a censored value" if is_censored.any() else ""
         return heatmap(
             values=z[order][:, columns],
+            marked=is_censored[order][:, columns],
             rows=[str(units.analytes[i]) for i in order],
             columns=[str(units.subjects[i]) for i in columns],
             breaks=breaks,
             bar_label=unit,
-            x_label=units.contrast,
+            x_label=f"{units.contrast}{dots}",
             ax=ax,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trialkit.figures.style import MUTED, new_axes
+from trialkit.figures.style import INK, MUTED, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,7 @@ def heatmap(
     values: ArrayLike,
     rows: Sequence[str],
     columns: Sequence[str],
+    marked: ArrayLike | None = None,
     breaks: Sequence[int] = (),
     bar_label: str = "",
     x_label: str = "",
@@ -35,8 +36,9 @@ def heatmap(
 ) -> Axes:
     """Draw `values` (m, n), blue below zero and red above, missing cells grey.
 
-    `breaks` are columns before which a white line stands. In grey print the two ends are dark
-    and the middle light: the sign is then read from the numbers.
+    Cells that are `marked` (m, n) have a dot. `breaks` are columns before which a white line
+    stands. In grey print the two ends are dark and the middle light: the sign is then read from
+    the numbers.
     """
     matrix = np.asarray(values, dtype=float)
     height = max(SMALLEST_HEIGHT, 1.3 + INCHES_A_ROW * matrix.shape[0])
@@ -52,6 +54,9 @@ def heatmap(
         aspect="auto",
         interpolation="nearest",
     )
+    if marked is not None:
+        at_row, at_column = np.nonzero(np.asarray(marked, dtype=bool) & np.isfinite(matrix))
+        axes.scatter(at_column, at_row, s=5, color=INK, linewidths=0)
     for place in breaks:
         axes.axvline(place - 0.5, color="white", linewidth=2)
     axes.set_yticks(range(len(rows)), list(rows), fontsize=6.5)
