@@ -316,7 +316,7 @@ def _ros(units: PanelUnits) -> FloatArray:
     """
     out = units.y.copy()
     for row in range(out.shape[0]):
-        for chosen in _condition_masks(units, row):
+        for chosen in _present_masks(units, row):
             values, censored = out[row][chosen], units.side[row][chosen] == -1
             measured = values[~censored]
             if not censored.any():
@@ -329,7 +329,7 @@ def _ros(units: PanelUnits) -> FloatArray:
     return out
 
 
-def _condition_masks(units: PanelUnits, row: int) -> list[BoolArray]:
+def _present_masks(units: PanelUnits, row: int) -> list[BoolArray]:
     """Measurements (n, c, r) of an analyte by condition, the reference first."""
     present = ~np.isnan(units.y[row])
     if units.is_within:
@@ -341,7 +341,7 @@ def _condition_masks(units: PanelUnits, row: int) -> list[BoolArray]:
 
 def present_by_condition(units: PanelUnits, row: int) -> tuple[int, int]:
     """Measurements of an analyte there are, used or not, the reference first."""
-    first, second = (int(mask.sum()) for mask in _condition_masks(units, row))
+    first, second = (int(mask.sum()) for mask in _present_masks(units, row))
     return first, second
 
 
@@ -349,7 +349,7 @@ def condition_masks(units: PanelUnits, row: int) -> list[BoolArray]:
     """Measurements (n, c, r) of an analyte by condition among the units used."""
     part = only(units, np.array([row]))
     used = part.used[0][:, None, None]
-    return [mask & used for mask in _condition_masks(part, 0)]
+    return [mask & used for mask in _present_masks(part, 0)]
 
 
 def condition_counts(units: PanelUnits, chosen: BoolArray) -> IntArray:
