@@ -16,7 +16,7 @@ from analyses.panels import (
     paired_panel,
     parallel_panel,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -138,6 +138,7 @@ def test_a_constant_difference_has_no_standard_error() -> None:
 
 
 @settings(deadline=None, max_examples=12)
+@example(seed=392, factor=0.25, share=0.3)  # subject effects fourteen times the residuals
 @given(
     seed=st.integers(0, 1000), factor=st.sampled_from([0.25, 8.0]), share=st.sampled_from([0, 0.3])
 )

@@ -226,3 +226,15 @@ def test_given_arrangements_are_checked() -> None:
 def test_chance_needs_a_seed() -> None:
     with pytest.raises(tk.SpecError, match="needs rng="):
         tk.compare_panel(parallel_panel(n=30), **PARALLEL, adjust="maxt")
+
+
+@pytest.mark.parametrize("dtype", ["object", "category"])
+def test_a_seed_gives_the_same_arrangements_whatever_the_order_of_rows(dtype: str) -> None:
+    data = parallel_panel()
+    data = data.assign(USUBJID=data["USUBJID"].astype(dtype))
+    options = PARALLEL | {"adjust": "maxt", "permutations": 300, "rng": 4}
+    first = tk.compare_panel(data, **options).frame().set_index("analyte")["p_adjusted"]
+    mixed = data.sample(frac=1, random_state=2)
+    again = tk.compare_panel(mixed, **options).frame().set_index("analyte")["p_adjusted"]
+    assert again.loc[first.index].tolist() == first.tolist()
+    assert 0 < first.min() < first.max()

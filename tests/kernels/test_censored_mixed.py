@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from trialkit.kernels.censored_mixed import (
     _derivatives,
@@ -65,6 +67,26 @@ def test_the_likelihood_is_that_of_brute_force() -> None:
         params = np.array([3.0 + shift, -0.5, np.log(0.6) + shift, 0.9 - shift])
         ours = log_likelihood(y, side, x, params[:2], float(np.exp(params[2])), params[3])
         assert ours == pytest.approx(brute_force(y, side, x, params), abs=1e-8)
+
+
+@pytest.mark.parametrize("tau", [1.9, 2.1, 3.9, 5.0, 6.9, 10.0, 13.9, 20.0, -20.0])
+def test_effects_much_larger_than_the_residuals_are_integrated_as_well(tau: float) -> None:
+    """A subject beyond both bounds has a probability that is nearly a step in its effect."""
+    bounds = np.array([[-1.0, -1.0], [0.5, -2.0], [3.0, 1.0], [-1.1 * abs(tau), -abs(tau)]])
+    side = np.full(bounds.shape, -1)
+    x = np.ones((1, 2, 1))
+    for bound, which in zip(bounds, side, strict=True):
+        steps = np.concatenate([(c + np.array([-9.0, -3.0, 0.0, 3.0, 9.0])) / tau for c in bound])
+        edges = np.unique(np.concatenate([[-12.0, 12.0], np.clip(steps, -12, 12)]))
+
+        def density(u: float, bound: np.ndarray = bound) -> float:
+            return float(stats.norm.pdf(u) * np.prod(special.ndtr(bound - tau * u)))
+
+        parts = [
+            integrate.quad(density, a, b, epsabs=0, epsrel=1e-12)[0] for a, b in pairwise(edges)
+        ]
+        ours = log_likelihood(bound[None], which[None], x, np.zeros(1), 1.0, tau)
+        assert ours == pytest.approx(np.log(sum(parts)), abs=2e-7)
 
 
 def test_the_maximum_is_one() -> None:

@@ -88,7 +88,7 @@ def read_cells(data: pd.DataFrame, columns: PanelColumns, *, transform: str) -> 
     if len(conditions) < 2:
         raise DataError(f"Column {columns.condition!r} has only {conditions[0]!r}.")
     analytes, which = _coded_in_order(frame, columns.analyte)
-    subjects, who = _coded_in_order(frame, columns.subject)
+    subjects, who = _sorted_labels(*_coded_in_order(frame, columns.subject))
     what = label_codes(frame, columns.condition, conditions)
     cell, first = _cell_codes(frame, columns, who, what)
     _refuse_repeats(frame, columns, which, cell, int(first.size))
@@ -134,6 +134,15 @@ def _coded_in_order(frame: pd.DataFrame, column: str) -> tuple[list[object], Int
         return levels, label_codes(frame, column, levels)
     codes, labels = complete_labels(frame, column)
     return labels, codes
+
+
+def _sorted_labels(labels: list[object], codes: IntArray) -> tuple[list[object], IntArray]:
+    """The labels sorted: arrangements drawn from a seed do not depend on the order of rows."""
+    try:
+        order = sorted(range(len(labels)), key=labels.__getitem__)  # type: ignore[arg-type]
+    except TypeError:
+        order = sorted(range(len(labels)), key=lambda i: str(labels[i]))
+    return [labels[i] for i in order], np.argsort(order)[codes].astype(np.int64)
 
 
 def _cell_codes(

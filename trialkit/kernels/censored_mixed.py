@@ -10,9 +10,11 @@ posterior expectations (Louis 1982), on the same nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import log, sqrt
 
 import numpy as np
+from scipy import special
 
 from trialkit.kernels.censored_newton import (
     Maximum,
@@ -27,10 +29,10 @@ from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["CensoredMixed", "censored_mixed", "log_likelihood", "subject_scores"]
 
-# Nodes a subject: one more changes the likelihood of a few dozen pairs by less than 1e-9.
-N_NODES = 40
-NODES, WEIGHTS = np.polynomial.hermite.hermgauss(N_NODES)
-LOG_WEIGHTS = np.log(WEIGHTS) + NODES**2
+# Nodes that hold a subject's log-likelihood to some 1e-8, up to a ratio tau / sigma: the larger
+# the effects beside the residuals, the more like a step is the probability beyond a bound.
+RULES = ((2.0, 40), (4.0, 80), (7.0, 160), (14.0, 320), (28.0, 640))
+MOST_NODES = 1280
 MODE_STEPS = 100
 # A subject effect this small a share of sigma is none: the information about it vanishes.
 ZERO_TAU = 1e-3
@@ -111,7 +113,9 @@ def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> 
             break
     _, _, second = censored_terms(side, present, a0 - ratio * mode[:, None])
     width = sqrt(2) / np.sqrt(1.0 - ratio**2 * second.sum(axis=1))
-    u = mode[:, None] + width[:, None] * NODES
+    n_nodes = next((n for limit, n in RULES if abs(ratio) <= limit), MOST_NODES)
+    nodes, log_weights = _rule(n_nodes)
+    u = mode[:, None] + width[:, None] * nodes
     index = a0[:, :, None] - ratio * u[:, None, :]
     value, slope, curvature = censored_terms(side, present, index)
     n_measured = np.sum(present * (side == 0), axis=1)
@@ -120,10 +124,19 @@ def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> 
         - n_measured[:, None] * params[-2]
         - 0.5 * u**2
         - LOG_SQRT_2PI
-        + LOG_WEIGHTS
+        + log_weights
         + np.log(width)[:, None]
     )
     return _Terms(u, log_value, index * present[:, :, None], slope, curvature)
+
+
+@cache
+def _rule(n_nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Hermite nodes and the logarithms of their weights for a plain integrand."""
+    nodes, weights = special.roots_hermite(n_nodes)
+    # Those whose weight is below the smallest double see nothing of the integrand.
+    seen = weights > 0
+    return nodes[seen], np.log(weights[seen]) + nodes[seen] ** 2
 
 
 def _integral(terms: _Terms) -> tuple[FloatArray, FloatArray]:
