@@ -58,7 +58,9 @@ def params_of(fit: object) -> np.ndarray:
     [
         ((3.0, -0.5, -0.7, 0.9, 0.4), 2e-8),
         ((2.5, 0.2, -0.4, -1.3, 0.7), 2e-8),
-        ((3.2, -1.0, -0.9, 0.3, -0.9), 2e-6),  # cells' effects of twice the residuals
+        ((3.2, -1.0, -0.9, 0.3, -0.9), 2e-8),  # cells' effects of twice the residuals
+        ((3.2, -1.0, -1.6, 0.3, 1.0), 2e-8),  # of five times
+        ((3.0, -0.5, -1.2, 2.4, 0.2), 2e-8),  # subjects' effects of eight times
     ],
 )
 def test_the_likelihood_is_that_of_brute_force(params: tuple[float, ...], tolerance: float) -> None:

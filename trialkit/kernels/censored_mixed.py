@@ -10,11 +10,9 @@ posterior expectations (Louis 1982), on the same nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import log, sqrt
 
 import numpy as np
-from scipy import special
 
 from trialkit.kernels.censored_newton import (
     Maximum,
@@ -24,15 +22,12 @@ from trialkit.kernels.censored_newton import (
     least_squares_start,
     maximise,
 )
+from trialkit.kernels.hermite_rule import hermite_rule
 from trialkit.kernels.tobit_rows import LOG_SQRT_2PI
 from trialkit.typing import FloatArray, IntArray
 
 __all__ = ["CensoredMixed", "censored_mixed", "log_likelihood", "subject_scores"]
 
-# Nodes that hold a subject's log-likelihood to some 1e-8, up to a ratio tau / sigma: the larger
-# the effects beside the residuals, the more like a step is the probability beyond a bound.
-RULES = ((2.0, 40), (4.0, 80), (7.0, 160), (14.0, 320), (28.0, 640))
-MOST_NODES = 1280
 MODE_STEPS = 100
 # A subject effect this small a share of sigma is none: the information about it vanishes.
 ZERO_TAU = 1e-3
@@ -113,8 +108,7 @@ def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> 
             break
     _, _, second = censored_terms(side, present, a0 - ratio * mode[:, None])
     width = sqrt(2) / np.sqrt(1.0 - ratio**2 * second.sum(axis=1))
-    n_nodes = next((n for limit, n in RULES if abs(ratio) <= limit), MOST_NODES)
-    nodes, log_weights = _rule(n_nodes)
+    nodes, log_weights = hermite_rule(ratio)
     u = mode[:, None] + width[:, None] * nodes
     index = a0[:, :, None] - ratio * u[:, None, :]
     value, slope, curvature = censored_terms(side, present, index)
@@ -128,15 +122,6 @@ def _terms(y: FloatArray, side: IntArray, x: FloatArray, params: FloatArray) -> 
         + np.log(width)[:, None]
     )
     return _Terms(u, log_value, index * present[:, :, None], slope, curvature)
-
-
-@cache
-def _rule(n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Hermite nodes and the logarithms of their weights for a plain integrand."""
-    nodes, weights = special.roots_hermite(n_nodes)
-    # Those whose weight is below the smallest double see nothing of the integrand.
-    seen = weights > 0
-    return nodes[seen], np.log(weights[seen]) + nodes[seen] ** 2
 
 
 def _integral(terms: _Terms) -> tuple[FloatArray, FloatArray]:

@@ -23,15 +23,15 @@ from trialkit.kernels.censored_newton import (
     least_squares_start,
     maximise,
 )
+from trialkit.kernels.hermite_rule import hermite_rule
 from trialkit.kernels.tobit_rows import LOG_SQRT_2PI
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["CensoredNested", "cell_scores", "censored_nested", "nested_log_likelihood"]
 
-# Nodes a subject and a cell. Against a fine grid the logarithm of the likelihood is right to 1e-8
-# where the effects' standard deviations are up to about the residuals', to 1e-6 at twice and to
-# 1e-4 at three times, where cells lie wholly beyond their bounds.
-N_OUTER, N_INNER = 40, 32
+# Nodes a subject and a cell at most: each value is held at their product. They are right to 1e-8
+# or so where an effect's standard deviation is up to seven times the one around it.
+MOST_NODES = 320
 MODE_STEPS = 100
 # The nodes may lie about a point beside the mode.
 MODE_PRECISION = 1e-5
@@ -40,7 +40,7 @@ ZERO_EFFECT = 1e-3
 # Share of the spread at which the search for a standard deviation starts at least.
 SMALLEST_SHARE = 0.2
 # Subjects whose nodes are held in memory at once.
-BLOCK = 16
+BLOCK = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -199,16 +199,6 @@ def _blocks(y: FloatArray, side: IntArray, x: FloatArray) -> list[_Values]:
     return list(parts())
 
 
-def _nodes(n: int) -> tuple[FloatArray, FloatArray]:
-    """Nodes and log weights of Gauss-Hermite quadrature, the kernel exp(-x^2) taken out."""
-    nodes, weights = np.polynomial.hermite.hermgauss(n)
-    return nodes, np.log(weights) + nodes**2
-
-
-OUTER_NODES, OUTER_LOG_WEIGHTS = _nodes(N_OUTER)
-INNER_NODES, INNER_LOG_WEIGHTS = _nodes(N_INNER)
-
-
 def _inner(part: _Values, params: FloatArray, b: FloatArray) -> _Inner:
     """Integrals over the cells' effects at subject effects b (s, q)."""
     p = part.x.shape[3]
@@ -227,10 +217,11 @@ def _inner(part: _Values, params: FloatArray, b: FloatArray) -> _Inner:
             break
     _, _, second = censored_terms(side, present, base - ratio * mode[..., None])
     width = np.sqrt(2.0 / (1.0 - ratio**2 * second.sum(axis=3)))
-    nodes = mode[..., None] + width[..., None] * INNER_NODES
+    places, log_weights = hermite_rule(ratio, most=MOST_NODES)
+    nodes = mode[..., None] + width[..., None] * places
     index = base[..., None] - ratio * nodes[:, :, :, None, :]
     value, slope, curvature = censored_terms(side, present, index)
-    logs = value.sum(axis=3) - 0.5 * nodes**2 - LOG_SQRT_2PI + INNER_LOG_WEIGHTS
+    logs = value.sum(axis=3) - 0.5 * nodes**2 - LOG_SQRT_2PI + log_weights
     integral, weight = _normalised(logs + np.log(width)[..., None])
     seen = part.present[:, None, :, :, None]
     return _Inner(nodes, weight, integral, index * seen, slope, curvature)
@@ -249,9 +240,12 @@ def _outer(part: _Values, params: FloatArray) -> _Outer:
     p = part.x.shape[3]
     mode, curvature = _joint_mode(part, params)
     width = np.sqrt(2.0 / curvature)
-    b = mode[:, None] + width[:, None] * OUTER_NODES
+    sigma, tau, omega = float(np.exp(params[p])), float(params[p + 1]), float(params[p + 2])
+    # Integrated over the cells' effects, a value lies about the subject's with both spreads.
+    nodes, log_weights = hermite_rule(tau / float(np.hypot(sigma, omega)), most=MOST_NODES)
+    b = mode[:, None] + width[:, None] * nodes
     inner = _inner(part, params, b)
-    logs = inner.log_integral.sum(axis=2) - 0.5 * b**2 - LOG_SQRT_2PI + OUTER_LOG_WEIGHTS
+    logs = inner.log_integral.sum(axis=2) - 0.5 * b**2 - LOG_SQRT_2PI + log_weights
     integral, weight = _normalised(logs + np.log(width)[:, None])
     return _Outer(b, weight, integral - part.n_measured.sum(axis=1) * params[p], inner)
 
