@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import trialkit as tk
@@ -76,6 +76,8 @@ def test_outcomes_are_those_of_the_definition(
     # A visit nobody attended is no visit of the data: nothing tells what its rows would hold.
     for visit in ORDER:
         values.setdefault(("a", visit), 3.0)
+    # Events of nobody in the data are refused: the identifiers may not be the same.
+    assume(not events or {who for who, _, _ in events} & {who for who, _ in values})
     record = read(events)
     done = record.apply(
         long(values), outcome="AVAL", visit="AVISIT", composite=COMPOSITE, add_rows=True
