@@ -17,7 +17,16 @@ from trialkit.errors import DataError, SpecError
 from trialkit.kernels.reference_means import STRATEGIES
 from trialkit.typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["Delta", "DeltaKind", "DeltaWhere", "Events", "read_delta", "read_events"]
+__all__ = [
+    "Delta",
+    "DeltaKind",
+    "DeltaWhere",
+    "Events",
+    "check_delta",
+    "delta_cells",
+    "read_delta",
+    "read_events",
+]
 
 DeltaWhere = Literal["after-event", "all"]
 DeltaKind = Literal["additive", "multiplicative"]
@@ -121,6 +130,19 @@ class Delta:
         return np.asarray(completed * np.where(self.where, self.values, 1.0))
 
 
+def check_delta(where: str, kind: str) -> None:
+    """SpecError for a delta that acts elsewhere, or otherwise, than is offered."""
+    check_choice("delta_where", where, ("after-event", "all"))
+    check_choice("delta_kind", kind, ("additive", "multiplicative"))
+
+
+def delta_cells(where: DeltaWhere, grid: Grid, events: Events) -> tuple[BoolArray, str]:
+    """The imputed values (n, m) on which a delta acts, and that place in words."""
+    if where == "all":
+        return ~grid.seen, "everywhere"
+    return ~grid.seen & events.after(len(grid.visits)), "after the event"
+
+
 def read_delta(
     delta: float | pd.DataFrame | None,
     grid: Grid,
@@ -130,18 +152,14 @@ def read_delta(
     kind: DeltaKind,
 ) -> Delta:
     """A number for every arm and visit, or a frame of arm, visit, delta (others unadjusted)."""
-    check_choice("delta_where", where, ("after-event", "all"))
-    check_choice("delta_kind", kind, ("additive", "multiplicative"))
+    check_delta(where, kind)
     neutral = 0.0 if kind == "additive" else 1.0
     table = np.full((len(grid.arms), len(grid.visits)), neutral)
     if isinstance(delta, pd.DataFrame):
         _fill(table, delta, grid)
     elif delta is not None:
         table[:] = _finite(delta)
-    mask = ~grid.seen
-    if where == "after-event":
-        mask = mask & events.after(len(grid.visits))
-    place = "after the event" if where == "after-event" else "everywhere"
+    mask, place = delta_cells(where, grid, events)
     is_used = bool((table != neutral).any())
     amount = "by arm and visit" if isinstance(delta, pd.DataFrame) else f"{delta}"
     phrase = f"{kind} delta {amount} on values imputed {place}" if is_used else ""

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from trialkit.analyses.choices import check_choice
-from trialkit.analyses.imputation_events import DeltaKind, DeltaWhere
+from trialkit.analyses.imputation_events import (
+    DeltaKind,
+    DeltaWhere,
+    check_delta,
+    delta_cells,
+)
 from trialkit.analyses.imputation_problem import read_problem
 from trialkit.analyses.imputation_variance import VarianceKind
 from trialkit.analyses.reference_based import Strategy
@@ -180,8 +184,7 @@ def tipping_point(
     check_level(ci_level)
     check_level(1 - alpha)
     check_alternative(alternative)
-    check_choice("delta_where", delta_where, ("after-event", "all"))
-    check_choice("delta_kind", delta_kind, ("additive", "multiplicative"))
+    check_delta(delta_where, delta_kind)
     problem = read_problem(
         formula,
         data,
@@ -203,11 +206,8 @@ def tipping_point(
     )
     axes = axes_of(deltas, problem.grid, delta_kind)
     at = visit_positions(visits, problem.grid)
-    mask = ~problem.grid.seen
-    if delta_where == "after-event":
-        mask = mask & problem.events.after(len(problem.grid.visits))
+    mask, place = delta_cells(delta_where, problem.grid, problem.events)
     parts = parts_of(axes, mask, problem.grid, delta_kind)
-    place = "after the event" if delta_where == "after-event" else "everywhere"
     question = Question(
         problem=problem,
         axes=axes,
